@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mer_jax.api import train_config as train_config
     from mer_jax.data.arrays import dataset as dataset
     from mer_jax.data.arrays import load as load
+    from mer_jax.data.arrays import unit_dataset as unit_dataset
     from mer_jax.data.drawn import draw as draw
     from mer_jax.folds.splits import loso as loso
     from mer_jax.foreign.preparation import Preparation as Preparation
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _MODULES = {
     'load': 'mer_jax.data.arrays',
     'dataset': 'mer_jax.data.arrays',
+    'unit_dataset': 'mer_jax.data.arrays',
     'draw': 'mer_jax.data.drawn',
     'loso': 'mer_jax.folds.splits',
     'supervised': 'mer_jax.training.modules',
@@ -55,6 +57,7 @@ _PACKAGES = ('folds', 'models')
 __all__ = [  # noqa: F822, loaded on use
     'load',
     'dataset',
+    'unit_dataset',
     'draw',
     'loso',
     'folds',

@@ -12,7 +12,7 @@ from mer_jax import quiet  # noqa: F401, before jax
 import numpy as np
 
 from mer_jax import config_files
-from mer_jax.data.arrays import Dataset
+from mer_jax.data.arrays import Dataset, refuse_units
 from mer_jax.errors import UserError
 from mer_jax.experiment import engine, leaks, results
 from mer_jax.experiment import folder as run_folder
@@ -22,10 +22,10 @@ from mer_jax.folds import RESAMPLERS, protocols
 from mer_jax.folds.splits import Splits, loso
 from mer_jax.foreign import Fit, code, evaluation, preparation
 from mer_jax.foreign.preparation import Preparation
-from mer_jax.report import audit_tables, compare_tables, study, text
+from mer_jax.report import action_units_tables, audit_tables, study, text
 from mer_jax.runfiles import results as result_files
 from mer_jax.runfiles.folder import absolute, entered
-from mer_jax.runfiles.results import RecognitionResults
+from mer_jax.runfiles.results import ACTION_UNITS, RecognitionResults, UnitResults
 from mer_jax.settings import sections
 from mer_jax.studies import compare as comparing
 from mer_jax.studies import python_audit
@@ -51,26 +51,44 @@ class Run:
 class Score:
     """The scores of a run; printed, a table.
 
+    UF1, UAR and accuracy are None of a run that detects action units; F1 and average precision of
+    units are None of one that recognises classes.
+
     Attributes:
         results: the content of results.json.
     """
 
-    results: RecognitionResults
+    results: RecognitionResults | UnitResults
 
     @property
     def uf1(self) -> float | None:
         """F1 averaged over classes (macro F1), mean over seeds."""
-        return self.results.metrics['uf1']
+        return self.results.metrics.get('uf1')
 
     @property
     def uar(self) -> float | None:
         """Recall averaged over classes, mean over seeds."""
-        return self.results.metrics['uar']
+        return self.results.metrics.get('uar')
 
     @property
     def accuracy(self) -> float | None:
         """Share of rows predicted right, mean over seeds."""
-        return self.results.metrics['accuracy']
+        return self.results.metrics.get('accuracy')
+
+    @property
+    def f1(self) -> float | None:
+        """F1 averaged over the action units that a test row shows, mean over seeds."""
+        return self.results.metrics.get('f1')
+
+    @property
+    def average_precision(self) -> float | None:
+        """Average precision averaged over those units, mean over seeds."""
+        return self.results.metrics.get('average_precision')
+
+    @property
+    def per_unit(self) -> list[dict]:
+        """Scores of each action unit, a dictionary each; [] of a run that recognises classes."""
+        return self.results.per_unit if isinstance(self.results, UnitResults) else []
 
     @property
     def intervals(self) -> dict[str, list[float] | None]:
@@ -78,6 +96,8 @@ class Score:
         return self.results.intervals
 
     def __str__(self) -> str:
+        if isinstance(self.results, UnitResults):
+            return action_units_tables.terminal(self.results.to_json())
         return text.table(self.results.to_json())
 
 
@@ -86,14 +106,16 @@ class Comparison:
     """Compared runs, by data set; printed, a table.
 
     Attributes:
-        groups: a dictionary per data set: title, classes, reference and runs. A run has metrics,
-            intervals, and `against`, its differences to the reference with interval and p.
+        groups: a dictionary per data set: title, classes (or units), reference and runs. A run has
+            metrics, intervals, and `against`, its differences to the reference with interval and p.
+        task: of the runs: recognition, action_units or spotting.
     """
 
     groups: list[dict]
+    task: str = comparing.RECOGNITION
 
     def __str__(self) -> str:
-        return study.text(compare_tables.study({'groups': self.groups}))
+        return study.text(comparing.KINDS[self.task].study({'groups': self.groups}))
 
 
 class AuditOptions(TypedDict, total=False):
@@ -140,7 +162,7 @@ def train(
 
     Args:
         learner: of `supervised`.
-        data: of `dataset` or `load`.
+        data: of `dataset` or `load`; or of `unit_dataset`, whose action units are detected.
         folds: of `loso`, `folds.by_protocol` or `folds.from_sklearn`, for the same data.
         folder: for the files of the run: config.json, predictions.csv, results.json, report.html,
             checkpoints.
@@ -241,6 +263,7 @@ def evaluate(
     if not callable(fit):
         raise UserError(f'fit is {fit!r}; allowed: a function fit(X, y, subject, seed)')
     preparation.check(prepare)
+    refuse_units(data, 'evaluate')
     folds = loso(data) if folds is None else folds
     _check_rows(data, folds)
     evaluated = evaluation.Evaluation(fit, data, folds, seeds, prepare)
@@ -283,6 +306,7 @@ def audit(
         >>> [line['habit'] for line in audit.lines if not line['why_not']]
         ['honest', 'split', 'all', 'control', 'control_split']
     """
+    refuse_units(data, 'audit')
     folds = loso(data) if folds is None else folds
     if isinstance(method, modules.Supervised):
         _check_options(options, ('epochs', 'batch_size'))
@@ -304,7 +328,7 @@ def score(run: Run | str | Path) -> Score:
         run: a run, or its folder; also one of the command line.
 
     Raises:
-        UserError: the folder holds no finished run of recognition.
+        UserError: the folder holds no finished run that recognises classes or detects units.
 
     Examples:
         >>> score = mj.score(run)
@@ -313,9 +337,10 @@ def score(run: Run | str | Path) -> Score:
     """
     folder = _folder(run)
     content = result_files.read(folder)
-    if not isinstance(content, RecognitionResults):
+    if not isinstance(content, RecognitionResults | UnitResults):
         raise UserError(
-            f'{folder}: its task is {content.task}; allowed: a run that recognises classes'
+            f'{folder}: its task is {content.task}; allowed: a run that recognises classes or '
+            'detects action units'
         )
     return Score(content)
 
@@ -324,6 +349,7 @@ def compare(*runs: Run | str | Path, folder: str | Path | None = None) -> Compar
     """Compare finished runs with intervals and paired tests.
 
     Runs on data sets of one name are compared row by row; the first of them is the reference.
+    Those that detect action units are compared by mean F1 and average precision, and by unit.
 
     Args:
         *runs: two or more runs, or their folders.
@@ -342,10 +368,8 @@ def compare(*runs: Run | str | Path, folder: str | Path | None = None) -> Compar
     if not runs:
         raise UserError('runs: none is given; allowed: one or more runs, or their folders')
     loaded = comparing.read([_folder(run) for run in runs])
-    if any(run.results.get('task') for run in loaded):
-        raise UserError('runs are not of recognition; compare them with the verb compare')
     table = comparing.table(loaded) if folder is None else comparing.write(loaded, folder)
-    return Comparison(table['groups'])
+    return Comparison(table['groups'], comparing.task(loaded[0]))
 
 
 def config(name: str) -> 'ConfigDict':
@@ -378,6 +402,7 @@ def _trained(
     epochs, seeds, batch_size = sizes.epochs, sizes.seeds, sizes.batch_size
     _check(epochs=epochs, seeds=seeds, batch_size=batch_size)
     _check_rows(data, folds)
+    learner = _learning(learner, data)
     parallel.start(plan.cache_folder() / 'xla')
     loaded, runs, classes = data.content, folds.runs(seeds), len(data.classes)
     if scaler_scope == 'all':
@@ -435,8 +460,21 @@ def _trained(
             **results.about_data(data.name, loaded, chosen),
         }
         finished = results.Finished(path, output, loaded, runs, titles, about, seconds)
-        results.recognition(finished, every_epoch=every_epoch)
+        if data.of_units:
+            results.action_units(finished)
+        else:
+            results.recognition(finished, every_epoch=every_epoch)
     return Run(path)
+
+
+def _learning(learner, data):
+    """The learner, learning what the data hold: classes or action units."""
+    if data.of_units and learner.label_smoothing:
+        raise UserError(
+            f'label_smoothing is {learner.label_smoothing}, which detectors of action units do not '
+            'have; allowed: 0'
+        )
+    return replace(learner, of_units=data.of_units)
 
 
 def _audited_fit(fit, seeds, prepare, processes) -> python_audit.Method:
@@ -528,8 +566,9 @@ def _check_rows(data, folds):
 def _settings(learner, data, folds, recorded) -> dict:
     """The settings of a run for config.json, without its sizes."""
     rows = [(split.train.tolist(), split.test.tolist()) for split in folds.splits]
+    task = {'task': ACTION_UNITS} if data.of_units else {}
     return {
-        'data': {'name': data.name, 'labels': data.content.labels},
+        'data': {'name': data.name, 'labels': data.content.labels, **task},
         'protocol': {
             'name': folds.protocol,
             'rows': hashlib.sha256(repr(rows).encode()).hexdigest(),

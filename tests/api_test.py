@@ -13,11 +13,13 @@ import jax
 import numpy as np
 import optax
 import pytest
+from sklearn.metrics import f1_score
 
 import mer_jax as mj
 from mer_jax import cli
 from mer_jax.errors import UserError
 from mer_jax.runfiles.predictions import PredictionTable
+from mer_jax.runfiles.unit_predictions import UnitTable
 from mer_jax.training import checkpoint, loop
 
 ROOT = Path(__file__).parents[1]
@@ -241,6 +243,95 @@ def test_a_learner_is_audited(data, tmp_path):
     assert predictions[0] != predictions[1]
     with pytest.raises(UserError, match='epochs'):
         mj.audit(mine, data, folder=tmp_path / 'other')
+
+
+class Detector(nn.Module):
+    """A user's own detector of two units: the weight of one pixel each."""
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(2)(x.reshape(len(x), -1))
+
+
+def units_of(y):
+    """Two units, of which the second is unknown in the rows 5 and 6."""
+    units = np.stack([y == 0, y == 1], axis=1).astype(float)
+    units[5:7, 1] = np.nan
+    return units
+
+
+@pytest.fixture(scope='module')
+def coded():
+    x, y, subject = arrays()
+    return mj.unit_dataset(x, units_of(y), subject, ['AU4', 'AU12'])
+
+
+@pytest.fixture(scope='module')
+def detected(coded, tmp_path_factory):
+    """A run that detects units."""
+    folder = tmp_path_factory.mktemp('units') / 'run'
+    mine = learner(Detector(), class_weights='balanced')
+    return mj.train(mine, coded, mj.loso(coded), epochs=8, seeds=2, folder=folder)
+
+
+def test_units_of_a_user_are_detected_scored_and_compared(coded, detected, tmp_path):
+    """A run of arrays must have the scores and the comparison of the command line, by unit."""
+    score = mj.score(detected)
+    rows = UnitTable.read(detected.folder).rows
+    assert len(rows) == 2 * len(coded)
+    for row in rows:
+        number = int(row.clip.removeprefix('row '))
+        assert row.subject == coded.subjects[row.fold]
+        wanted = [None if np.isnan(value) else bool(value) for value in coded.y[number]]
+        assert [*row.truth.values()] == wanted
+    blocks = {block['unit']: block for block in score.per_unit}
+    assert [*blocks] == ['AU4', 'AU12'] and blocks['AU12']['clips'] == len(coded) - 2
+    f1 = []
+    for seed in (0, 1):
+        known = [row for row in rows if row.seed == seed and row.truth['AU12'] is not None]
+        detects = [row.outputs['AU12'] > 0 for row in known]
+        f1.append(f1_score([row.truth['AU12'] for row in known], detects))
+    assert blocks['AU12']['f1'] == pytest.approx(np.mean(f1))
+    assert score.uf1 is None and score.f1 > 0.3 and 'AU12' in str(score)
+    other = mj.train(
+        learner(Detector()), coded, mj.loso(coded), epochs=0, folder=tmp_path / 'other'
+    )
+    compared = mj.compare(other, detected, folder=tmp_path / 'compared')
+    against = compared.groups[0]['runs'][1]['against']
+    assert against['common'] == len(coded) and [*against['per_unit']] == ['AU4', 'AU12']
+    assert 'AU12' in str(compared)
+    assert cli.main(['report', f'--workdir={detected.folder}']) == 0
+
+
+def test_rows_of_which_a_unit_is_unknown_teach_it_nothing(tmp_path):
+    """Read as absent, they would teach that a face which may smile does not."""
+    x, y, subject = arrays()
+    noisy = x.copy()
+    noisy[5:7] += 100 * np.random.default_rng(1).normal(size=x[5:7].shape)
+    outputs = []
+    for name, images in (('as it is', x), ('noisy', noisy)):
+        data = mj.unit_dataset(images, units_of(y), subject, ['AU4', 'AU12'])
+        run = mj.train(learner(Detector()), data, mj.loso(data), epochs=2, folder=tmp_path / name)
+        rows = UnitTable.read(run.folder).rows
+        kept = [row for row in rows if row.clip not in ('row 05', 'row 06')]
+        outputs.append([(row.outputs['AU4'], row.outputs['AU12']) for row in kept])
+    before, after = map(np.array, outputs)
+    assert (before[:, 0] != after[:, 0]).any(), 'the noise reached no output'
+    np.testing.assert_array_equal(before[:, 1], after[:, 1])
+
+
+def test_units_are_refused_where_classes_are_needed(coded, tmp_path):
+    """Each would end in scores of classes that nobody has, or in an error of numpy."""
+    with pytest.raises(UserError, match='evaluate: .*action units'):
+        mj.evaluate(lambda *_: None, coded, folder=tmp_path / 'run')
+    with pytest.raises(UserError, match='audit: .*action units'):
+        mj.audit(learner(Detector()), coded, epochs=1, folder=tmp_path / 'run')
+    with pytest.raises(UserError, match='label_smoothing is 0.1'):
+        mine = learner(Detector(), label_smoothing=0.1)
+        mj.train(mine, coded, mj.loso(coded), epochs=1, folder=tmp_path / 'run')
+    with pytest.raises(UserError, match=r'\(2, 2\), one for each action unit'):
+        mj.train(learner(), coded, mj.loso(coded), epochs=1, folder=tmp_path / 'run')
+    assert not (tmp_path / 'run' / 'results.json').exists()
 
 
 def test_rows_tested_often_or_never_are_counted_as_such(data, tmp_path):

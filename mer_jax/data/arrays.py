@@ -1,5 +1,6 @@
 """Data sets of the Python API."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,14 @@ from mer_jax.errors import UserError
 from mer_jax.settings import sections
 from mer_jax.types import Names, Samples
 
+UNIT = re.compile('AU[LR]?[1-9][0-9]?')  # name of an action unit
+
 
 @dataclass(frozen=True)
 class Dataset:
-    """Rows to train and test on, with class and subject.
+    """Rows to train and test on, with class or action units, and subject.
 
-    `dataset` and `load` return it.
+    `dataset`, `unit_dataset` and `load` return it.
     """
 
     name: str  # in results; only runs on data sets of one name are compared
@@ -31,8 +34,12 @@ class Dataset:
 
     @property
     def y(self) -> np.ndarray:
-        """The class of each row, int32[N], an index into `classes`."""
-        return np.asarray(self.content.samples.label)
+        """The class of each row, int32[N], an index into `classes`.
+
+        Of action units float32[N, A]: 1 present, 0 absent, NaN unknown.
+        """
+        samples = self.content.samples
+        return np.asarray(samples.extras['action_units'] if self.of_units else samples.label)
 
     @property
     def subject(self) -> np.ndarray:
@@ -41,8 +48,13 @@ class Dataset:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes."""
+        """The names of the classes, or of the action units."""
         return self.content.names.classes
+
+    @property
+    def of_units(self) -> bool:
+        """Whether rows have action units, of which each may show several, in place of a class."""
+        return self.content.multi_label
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -54,9 +66,10 @@ class Dataset:
 
     def __repr__(self) -> str:
         shape = 'x'.join(map(str, self.x.shape[1:]))
+        kind = 'action units' if self.of_units else 'classes'
         return (
             f'Dataset({self.name!r}, {len(self)} rows of {shape}, '
-            f'{len(np.unique(self.subject))} subjects, classes {", ".join(self.classes)})'
+            f'{len(np.unique(self.subject))} subjects, {kind} {", ".join(self.classes)})'
         )
 
 
@@ -151,26 +164,143 @@ def dataset(
     image = _inputs(x, scale)
     count = len(image)
     label, titles = _labels(_vector(y, 'y', count), classes)
-    people = _vector(subject, 'subject', count)
-    subjects, of_row = np.unique([str(person) for person in people], return_inverse=True)
-    _check_subjects(subjects, of_row, label, titles)
-    samples = Samples(
+    subjects, of_row = _subjects(subject, count)
+    _check_one_class_each(of_row, label, titles)
+    samples = _samples(image, label, of_row)
+    names = Names(titles, subjects, (name,), _clips(clip, count), ())
+    return Dataset(name, _content(samples, names, '/'.join(titles)))
+
+
+def unit_dataset(
+    x: ArrayLike,
+    units: ArrayLike,
+    subject: ArrayLike,
+    names: Sequence[str],
+    *,
+    clip: ArrayLike | None = None,
+    name: str = 'arrays',
+    scale: float = 1.0,
+) -> Dataset:
+    """Make a data set of your own arrays, to detect action units.
+
+    A network that `train` trains on it has one output for each unit, a logit; above 0 the unit is
+    present. Unknown entries count neither in training nor in scores: unknown is not absent.
+
+    Args:
+        x: as of `dataset`.
+        units: [N, A], 1 present, 0 absent, NaN unknown; in each row one is known at least.
+        subject: as of `dataset`.
+        names: of the units, in the order of the network's outputs: 'AU12', or of one side of the
+            face 'AUL12' or 'AUR12'.
+        clip, name, scale: as of `dataset`.
+
+    Returns:
+        The data set.
+
+    Raises:
+        UserError: names the argument and the row.
+
+    Examples:
+        >>> shown = np.stack([y == 0, y == 1], axis=1).astype(float)
+        >>> shown[5, 1] = np.nan
+        >>> coded = mj.unit_dataset(x, shown, subject, ['AU4', 'AU12'])
+        >>> coded
+        Dataset('arrays', 24 rows of 8x8x2, 4 subjects, action units AU4, AU12)
+        >>> import optax
+        >>> smiling = mj.supervised(mj.models.STSTNet(classes=2), optax.adam(5e-5))
+        >>> detector = mj.train(smiling, coded, mj.loso(coded), epochs=1, folder='runs/units')
+        >>> [unit['unit'] for unit in mj.score(detector).per_unit]
+        ['AU4', 'AU12']
+    """
+    image = _inputs(x, scale)
+    targets = _targets(names)
+    values = _units(units, names, len(image))
+    subjects, of_row = _subjects(subject, len(image))
+    nothing = np.zeros(len(image), np.int32)
+    samples = _samples(image, nothing, of_row).with_extras(action_units=values)
+    titles = tuple(f'AU{target}' for target in targets)
+    of_data = Names(titles, subjects, (name,), _clips(clip, len(image)), targets)
+    content = _content(samples, of_data, f'action units {"+".join(targets)}')
+    return Dataset(name, content._replace(multi_label=True))
+
+
+def refuse_units(data: Dataset, function: str) -> None:
+    """Refuse action units where classes are needed.
+
+    Args:
+        data: of `dataset`, `unit_dataset` or `load`.
+        function: that needs classes.
+    """
+    if data.of_units:
+        raise UserError(
+            f'{function}: data has action units, and {function} knows classes alone; allowed: data '
+            'of dataset or load; train detects action units'
+        )
+
+
+def _samples(image, label, subject):
+    """Rows of one data set, each of them a clip."""
+    count = len(image)
+    return Samples(
         image=image,
         label=label,
-        subject=of_row.astype(np.int32),
+        subject=subject.astype(np.int32),
         dataset=np.zeros(count, np.int32),
         clip=np.arange(count, dtype=np.int32),
     )
-    names = Names(titles, tuple(map(str, subjects)), (name,), _clips(clip, count), ())
-    content = loading.Data(
+
+
+def _content(samples, names, labels):
+    """The rows in the form that the rest of the program uses."""
+    return loading.Data(
         samples,
         names,
         dropped=[],
         fingerprint=loading.fingerprint(samples, names),
-        labels='/'.join(titles),
+        labels=labels,
         editions=(),
     )
-    return Dataset(name, content)
+
+
+def _targets(names):
+    """The units without 'AU', as data sets name them."""
+    titles = tuple(map(str, names))
+    for title in titles:
+        if not UNIT.fullmatch(title):
+            raise UserError(
+                f"names: {title!r} is no action unit; allowed: 'AU' and a number, such as 'AU12', "
+                "or 'AUL12' of the left side"
+            )
+    if len(set(titles)) != len(titles) or not titles:
+        raise UserError(f'names is {list(titles)}; allowed: one or more different action units')
+    return tuple(title.removeprefix('AU') for title in titles)
+
+
+def _units(units, names, count):
+    """Return units as float32[N, A], checked."""
+    array = np.asarray(units)
+    if array.dtype.kind not in 'fiub' or array.shape != (count, len(names)):
+        raise UserError(
+            f'units is {array.dtype}{list(array.shape)}; allowed: numbers [{count}, {len(names)}], '
+            'a column for each of names'
+        )
+    values = array.astype(np.float32)
+    wrong = ~(np.isnan(values) | (values == 0) | (values == 1))
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise UserError(
+            f'units: row {row} has {array[row, column]} of {names[column]}; allowed: 1 present, 0 '
+            'absent, NaN unknown'
+        )
+    unknown = np.isnan(values).all(1)
+    if unknown.any():
+        raise UserError(
+            f'units: row {np.argmax(unknown)} has no known unit; leave the row out, which can '
+            'neither train nor be scored'
+        )
+    if not (values == 1).any():
+        raise UserError('units: no row shows a unit; allowed: 1 where a unit is present')
+    return values
 
 
 def with_random_labels(data: Dataset) -> Dataset:
@@ -239,17 +369,21 @@ def _labels(y, classes):
     return label, titles
 
 
-def _check_subjects(subjects, of_row, label, titles):
-    """Refuse a single subject, and one subject per class.
-
-    The second looks like y given twice.
-    """
+def _subjects(subject, count):
+    """Return (names of the subjects, the subject of each row, int[N])."""
+    people = _vector(subject, 'subject', count)
+    subjects, of_row = np.unique([str(person) for person in people], return_inverse=True)
     if len(subjects) < 2:
         raise UserError(
             f'subject holds only {str(subjects[0])!r}; allowed: two or more, to leave one out'
         )
+    return tuple(map(str, subjects)), of_row
+
+
+def _check_one_class_each(of_row, label, titles):
+    """Refuse one subject per class, which looks like y given twice."""
     pairs = np.unique(np.stack([of_row, label]), axis=1)
-    if pairs.shape[1] == len(subjects) == len(titles):
+    if pairs.shape[1] == len(np.unique(of_row)) == len(titles):
         raise UserError(
             'subject: each subject has all rows of one class, so that leaving it out leaves none '
             'of that class to train on; allowed: the person of each row, not its class'

@@ -344,9 +344,14 @@ def system(title: str, dataset: str) -> str:
     return '/'.join(names) or title
 
 
+def task(run: Run) -> str:
+    """Return the task of a run, a key of KINDS."""
+    return _task(run.results)
+
+
 def _kind(runs):
     """What comparing these runs takes; refuse runs of two tasks."""
-    tasks = [_task(run.results) for run in runs]
+    tasks = [task(run) for run in runs]
     other = next((number for number, task in enumerate(tasks) if task != tasks[0]), 0)
     if other:
         first, second = KINDS[tasks[0]].does, KINDS[tasks[other]].does

@@ -28,7 +28,7 @@ COLLECTIONS = {'params', 'batch_stats'}  # variables that training keeps
 
 @dataclass(frozen=True)
 class Supervised:
-    """How a network learns classes; made by `supervised`."""
+    """How a network learns classes or action units; made by `supervised`."""
 
     module: nn.Module
     optimizer: optax.GradientTransformation = field(repr=False)
@@ -37,6 +37,8 @@ class Supervised:
     scaler: str
     # rows that class weights are counted on; 'all', a leak, only in an audit
     balance_scope: str = 'fold'
+    # whether it detects action units, several in a row, in place of classes; by the data
+    of_units: bool = False
 
     @property
     def name(self) -> str:
@@ -60,25 +62,25 @@ class Supervised:
         """Return the three functions of one fold.
 
         Args:
-            classes: K.
+            classes: K; of action units their number A.
             lowering: of the plan; used where `self.lowering` is 'auto'.
         """
         module = self.module
         if self.lowering == 'auto':
             module = module.clone(lowering=lowering)
+        learner = partial(learners.supervised, smoothing=self.label_smoothing)
+        fit_weight = balance.fit_class_weight
+        if self.of_units:
+            learner, fit_weight = learners.action_units, balance.fit_unit_weight
         weigh = partial(
-            balance.fit_class_weight,
-            classes=classes,
-            formula=self.class_weights,
-            scope=self.balance_scope,
+            fit_weight, classes=classes, formula=self.class_weights, scope=self.balance_scope
         )
         scale = partial(scaling.fit_input, scaler=self.scaler)
-        return learners.supervised(
+        return learner(
             Network(module, _takes_train(module)),
             self.optimizer,
             fit=lambda samples, rows: scale(samples, rows) | weigh(samples, rows),
             scale_input=_scale_input,
-            smoothing=self.label_smoothing,
         )
 
 
@@ -90,7 +92,7 @@ def supervised(
     label_smoothing: float = 0.0,
     scaler: str = 'none',
 ) -> Supervised:
-    """Learn classes with a flax module.
+    """Learn classes, or action units, with a flax module.
 
     The module is a network of this project, or your own of flax.linen. It is called as
     module.apply(variables, x, train=True or False), or without `train` where its __call__ has no
@@ -99,14 +101,18 @@ def supervised(
     needs `train`. On a CPU, convolutions of mer_jax.models.layers.Conv train many times as fast as
     nn.Conv, which is slow inside the loop over folds (see models/layers.py).
 
+    The data say what is learned. Of `unit_dataset` the K outputs are those of action units, and the
+    loss is the mean sigmoid cross-entropy over the known entries of a batch.
+
     Args:
         module: the network.
         optimizer: of optax, used as it is. For a schedule: an epoch has ceil(n / batch_size) steps,
             where n is the most training rows of any fold.
         class_weights: of the loss: none, max (n_max / n_c), total (n / n_c) or balanced
             (n / (K n_c)), where n_c of the n training rows of a fold are of class c, n_max of the
-            most frequent class, and K classes have rows.
-        label_smoothing: of the cross-entropy, 0 to 0.99.
+            most frequent class, and K classes have rows. Of action units each formula but none
+            makes rows that show a unit weigh as much as those that do not.
+        label_smoothing: of the cross-entropy, 0 to 0.99; of action units 0.
         scaler: none, or standard: each channel (the last axis) minus its mean, divided by its
             standard deviation, both over the training rows of the fold.
 
@@ -212,7 +218,8 @@ def check(recipe: Supervised, samples: Samples, folds: Folds, classes: int) -> F
     if shape != (2, classes):
         raise UserError(
             f'module {recipe.name} returns logits of shape {shape} for 2 rows; allowed: '
-            f'(2, {classes}), one for each class of the data'
+            f'(2, {classes}), one for each {"action unit" if recipe.of_units else "class"} of the '
+            'data'
         )
     return jax.eval_shape(learner.init, jax.random.key(0), samples, one_fold)
 

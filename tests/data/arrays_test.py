@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mer_jax.data.arrays import dataset, load
+from mer_jax.data.arrays import dataset, load, unit_dataset
 from mer_jax.errors import UserError
 
 X = np.random.default_rng(0).normal(size=(8, 5))
@@ -62,6 +62,50 @@ def test_a_mistake_is_named(change, named):
     arguments = {'x': X, 'y': Y, 'subject': SUBJECT, 'classes': ['no', 'yes']} | change
     with pytest.raises(UserError) as error:
         dataset(**arguments)
+    assert named in str(error.value) and '\n' not in str(error.value)
+
+
+UNITS = np.stack([Y, 1.0 - Y], 1)
+NAMES = ['AU4', 'AUL12']
+
+
+def changed(row, column, value):
+    units = UNITS.copy()
+    units[row, column] = value
+    return units
+
+
+def test_units_are_kept_with_what_is_unknown():
+    """Unknown read as absent would be scored as an error of the detector, or as a success."""
+    units = changed(3, 1, np.nan)
+    data = unit_dataset(X, units, SUBJECT, NAMES)
+    np.testing.assert_array_equal(data.y, units)
+    assert data.of_units and data.classes == ('AU4', 'AUL12') and len(data) == 8
+    assert data.content.names.action_units == ('4', 'L12')
+    other = unit_dataset(X, UNITS, SUBJECT, NAMES)
+    assert other.content.fingerprint != data.content.fingerprint
+    assert not dataset(X, Y, SUBJECT).of_units
+
+
+@pytest.mark.parametrize(
+    'change,named',
+    [
+        ({'units': Y}, 'units is int64[8]'),
+        ({'units': UNITS.astype(str)}, 'units is <U'),
+        ({'units': changed(6, 0, 2)}, 'units: row 6 has 2.0 of AU4'),
+        ({'units': changed(2, [0, 1], np.nan)}, 'units: row 2 has no known unit'),
+        ({'units': 0 * UNITS}, 'units: no row shows'),
+        ({'names': ['AU4']}, '[8, 1]'),
+        ({'names': ['AU4', 'AU4']}, "names is ['AU4', 'AU4']"),
+        ({'names': ['AU4', 'smile']}, "names: 'smile'"),
+        ({'subject': ['a'] * 8}, "subject holds only 'a'"),
+    ],
+)
+def test_a_mistake_in_units_is_named(change, named):
+    """A 2 (of a scale of intensity) would count as neither, in silence."""
+    arguments = {'units': UNITS, 'subject': SUBJECT, 'names': NAMES} | change
+    with pytest.raises(UserError) as error:
+        unit_dataset(X, **arguments)
     assert named in str(error.value) and '\n' not in str(error.value)
 
 

@@ -35,4 +35,7 @@ def script() -> float:
     theirs = mj.evaluate(fit, data, seeds=2, folder='runs/c', prepare=prepare, processes=2)
     print(mj.audit(fit, data, folds, folder='runs/audit', processes=2).lines, mj.score(theirs))
     print(mj.compare(run, other, folder='runs/compared').groups, mj.config('casme2_ststnet'))
+    coded = mj.unit_dataset(x, np.zeros((9, 2)), subject, ['AU4', 'AU12'])
+    detector = mj.train(mine, coded, mj.loso(coded), epochs=3, folder='runs/units')
+    print(mj.score(detector).f1, [unit['unit'] for unit in mj.score(detector).per_unit])
     return mj.score(run).uf1 or 0.0
