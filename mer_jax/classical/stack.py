@@ -1,7 +1,8 @@
 """Stacking: SVMs and a network that drawn faces trained, combined by a small regression.
 
 A fold fits one weight of 0 or more for each member, and an offset for each class, by the balanced
-log loss of its training rows. Their SVM scores are those of inner folds, which leave their subject
+log loss of its training rows. Or the weights are equal, and nothing is fitted but the spread of the
+scores (head.combine). Their SVM scores are those of inner folds, which leave their subject
 out, and the network saw drawn faces alone. So no member was fitted to the rows that it is weighed
 on. A network that the fold trained would look better on them than it is.
 """
@@ -71,7 +72,11 @@ def predict(
         seed = int(folds.seed[run])
         decisions = svm.decide(clips, train, test, settings, seed=seed, nested=True)
         rows = train[clips.subject[train] != NOBODY]
-        stack = fit(np.stack([decisions.train, outputs[run, rows]]), clips.label[rows])
+        members = np.stack([decisions.train, outputs[run, rows]])
+        if settings.combine == 'fitted':
+            stack = fit(members, clips.label[rows])
+        else:
+            stack = equal(members)
         of_test = combined(stack, np.stack([decisions.test, outputs[run, test]]))
         return of_test, OfFold(decisions.svms, stack)
 
@@ -90,11 +95,8 @@ def fit(scores: np.ndarray, label: np.ndarray) -> Stack:
         label: int[n].
     """
     members, _, classes = scores.shape
-    scores = scores.astype(np.float64)
-    around_mean = scores - scores.mean(2, keepdims=True)
-    spread = np.sqrt(np.mean(around_mean**2, axis=(1, 2)))
-    spread = np.where(spread > 0, spread, 1.0)
-    scaled = scores / spread[:, None, None]
+    spread = _spread(scores)
+    scaled = scores.astype(np.float64) / spread[:, None, None]
     count = np.bincount(label, minlength=classes)
     of_row = 1 / (np.count_nonzero(count) * count[label])
     target = np.eye(classes)[label]
@@ -116,6 +118,24 @@ def fit(scores: np.ndarray, label: np.ndarray) -> Stack:
         loss, start, jac=True, bounds=bounds, method='L-BFGS-B', options=options
     )
     return Stack(solution.x[:members], spread, solution.x[members:])
+
+
+def equal(scores: np.ndarray) -> Stack:
+    """Return weights of 1 over the spread of the scores, and no offset.
+
+    Args:
+        scores: [M, n, K] of members that were not fitted to these rows.
+    """
+    members, _, classes = scores.shape
+    return Stack(np.ones(members), _spread(scores), np.zeros(classes))
+
+
+def _spread(scores):
+    """Return the root mean square of the scores of each member around their mean over classes."""
+    scores = scores.astype(np.float64)
+    around_mean = scores - scores.mean(2, keepdims=True)
+    spread = np.sqrt(np.mean(around_mean**2, axis=(1, 2)))
+    return np.where(spread > 0, spread, 1.0)
 
 
 def combined(stack: Stack, scores: np.ndarray) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 Drawn faces show nobody, so that what they teach may reach every fold: it saw no tested subject. The
 network learns their emotions and action units together, whose truth is exact, from inputs that are
-made like those of the folds. It trains once for each seed, in the folder `pretraining` of the run.
-Every training of that seed then begins with its parameters and batch statistics, also those by
+made like those of the folds. It trains once for each seed (a stack may take several networks of a
+seed: pretrain.networks), in the folder `pretraining` of the run. Every training of that seed then
+begins with its parameters and batch statistics, also those by
 which folds choose; optimizer and scale of the inputs are those of the fold. Outputs that both learn
 under one name keep what they learned; all others begin as they were drawn.
 """
@@ -14,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from mer_jax.errors import UserError
@@ -25,7 +27,7 @@ from mer_jax.runfiles import files
 from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
 from mer_jax.training import augment, checkpoint, held_out, metrics_log, pretrained
-from mer_jax.types import FoldState
+from mer_jax.types import Folds, FoldState
 
 UNIT = 'AU'  # before the number, in the name of an output
 
@@ -49,6 +51,7 @@ def settings_of(settings: Settings) -> Settings:
         train=replace(
             settings.train,
             epochs=pretrain.epochs,
+            seeds=settings.train.seeds * pretrain.networks,
             learning_rate=pretrain.learning_rate,
             learner='supervised',
             class_weights='none',
@@ -152,8 +155,22 @@ def begin(experiment: Experiment) -> Callable[[np.ndarray, FoldState], FoldState
     if experiment.pretrained is None:
         return _unchanged
     seeds, classes = experiment.folds.seed, experiment.data.names.classes
-    of_seed = seeds % experiment.settings.train.seeds  # draws of the folds have seeds of their own
+    # draws of the folds have seeds of their own
+    settings = experiment.settings
+    of_seed = seeds % (settings.train.seeds * settings.pretrain.networks)
     return partial(_begun, experiment.pretrained, of_seed, classes)
+
+
+def for_each_network(folds: Folds, networks: int) -> Folds:
+    """Return each run once for each network of its seed, one after another.
+
+    Args:
+        folds: all runs.
+        networks: of a seed.
+    """
+    repeated = jax.tree.map(lambda leaf: np.repeat(leaf, networks, axis=0), folds)
+    network = np.tile(np.arange(networks, dtype=np.int32), len(folds.seed))
+    return repeated._replace(seed=repeated.seed * np.int32(networks) + network)
 
 
 def _unchanged(members, states):

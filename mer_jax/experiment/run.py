@@ -38,7 +38,7 @@ from mer_jax.runfiles.folder import absolute, entered
 from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
-from mer_jax.training import metrics_log, parallel, plan
+from mer_jax.training import held_out, metrics_log, parallel, plan
 from mer_jax.types import FoldState, Learner
 
 
@@ -270,19 +270,30 @@ def hidden_features(
         (last hidden layer [R, D] in data set order, or log probabilities [R, K]; plan of the
         training).
     """
+    settings, count = experiment.settings, len(experiment.data.samples.label)
+    folds, networks = experiment.folds, settings.pretrain.networks
+    experiment = experiment._replace(folds=pretraining.for_each_network(folds, networks))
     chosen = build.choose_plan(experiment, shapes, folder)
     learner = build.learner(experiment, chosen.lowering)
     all_rows = protocols.predict_all_rows(
-        experiment.folds,
-        len(experiment.data.samples.label),
-        train_on_held_out=experiment.settings.head.scope == 'all',
+        experiment.folds, count, train_on_held_out=settings.head.scope == 'all'
     )
-    if HEADS[experiment.settings.head.name].with_network:
+    if HEADS[settings.head.name].with_network:
         learner = build.of_classes(experiment, learner)
     else:
         learner = svm.penultimate(learner)
     hidden = train_groups(experiment._replace(folds=all_rows), chosen, learner, folder, seconds)
+    if networks > 1:
+        hidden = _mean_of_networks(hidden, folds, all_rows, count)
     return hidden, chosen
+
+
+def _mean_of_networks(outputs, folds, of_networks, count):
+    """Outputs [R, K] in data set order, the mean over the networks of each run."""
+    by_run = svm.by_run(outputs, of_networks, count)
+    mean = by_run.reshape(len(folds.fold), -1, *by_run.shape[1:]).mean(1)
+    all_rows = protocols.predict_all_rows(folds, count, train_on_held_out=False)
+    return held_out.in_stored_order(mean[:, None], all_rows)
 
 
 def train_groups(

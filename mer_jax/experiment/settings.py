@@ -569,6 +569,12 @@ def _pretrain(settings):
             f'model.pretrain is {name!r} and model.init_from {settings.model.init_from!r}; '
             "allowed: one of them, the other ''"
         )
+    networks, head = settings.pretrain.networks, HEADS.get(settings.head.name)
+    if networks > 1 and not (head and head.with_network):
+        lines.append(
+            f'pretrain.networks is {networks}, but head.name is {settings.head.name!r}; allowed: 1 '
+            'without a stack'
+        )
     if not has_network(settings.head):
         lines.append(
             f'model.pretrain is {name!r}, but head.features {settings.head.features!r} has no '

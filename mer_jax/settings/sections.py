@@ -275,6 +275,13 @@ class Pretrain:
         low=0,
         high=1,
     )
+    networks: int = field(
+        1,
+        'Networks that learn from the drawn faces for each seed, with different random numbers. A '
+        'stack takes the mean of their log probabilities; more than 1 wants head.name=stack.',
+        low=1,
+        high=100,
+    )
 
 
 @dataclass(frozen=True)
@@ -583,6 +590,13 @@ class Head:
         'balanced, for few features such as detected_units. stack: SVMs and a network that drawn '
         'faces alone trained (model.pretrain), whose scores each fold combines by two weights.',
         entries='HEADS',
+    )
+    combine: str = field(
+        'fitted',
+        'How a stack combines its two members. fitted: by two weights, and an offset for each '
+        'class, that each fold fits. equal: each member weighs the same over the spread of its '
+        'scores, without an offset.',
+        choices=('fitted', 'equal'),
     )
     features: str = field(
         'network',

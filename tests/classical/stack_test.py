@@ -1,5 +1,6 @@
 """SVMs and a network together: the regression that weighs them, and what it may see."""
 
+import jax
 import numpy as np
 import pytest
 from scipy.special import log_softmax
@@ -8,8 +9,9 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from mer_jax.classical import refuse_unkept, stack, svm
 from mer_jax.errors import UserError
-from mer_jax.experiment import run
+from mer_jax.experiment import build, run
 from mer_jax.experiment import settings as rules
+from mer_jax.models import flow_cnn
 from mer_jax.presets import quick
 from mer_jax.presets import svm as svm_config
 from mer_jax.runfiles.results import RecognitionResults
@@ -62,6 +64,24 @@ def test_a_member_that_is_wrong_gets_no_weight_and_scale_does_not_matter():
     np.testing.assert_allclose(np.exp(combined).sum(1), 1, atol=1e-5)
 
 
+def test_equal_weights_do_not_depend_on_scale_or_labels():
+    """A member whose scores are ten times as large would decide alone."""
+    members = np.stack([scores(1.0), scores(0.2)])
+    fixed = stack.equal(members)
+    larger = stack.equal(members * np.array([9.0, 0.1])[:, None, None])
+    assert not fixed.offset.any() and len({*fixed.weight}) == 1
+    expected = sum(member / np.sqrt(np.mean(around(member) ** 2)) for member in members)
+    combined = around(stack.combined(fixed, members))
+    np.testing.assert_allclose(combined, around(expected), atol=1e-5)
+    again = stack.combined(larger, members * np.array([9.0, 0.1])[:, None, None])
+    np.testing.assert_allclose(around(again), combined, atol=1e-5)
+
+
+def around(member):
+    """Scores around their mean over classes."""
+    return member - member.mean(1, keepdims=True)
+
+
 def test_a_class_without_training_rows_and_a_silent_member_are_numbers():
     """A fold may lack a class; a member may say nothing."""
     members = np.stack([scores(1.0), np.zeros((60, 3))])
@@ -110,9 +130,20 @@ def settings_of(**changes):
     return from_nested(config.to_dict())
 
 
-def test_a_run_says_how_it_weighs_its_members(tiny_data, tmp_path, undrawn):
-    """Results of two members would pass for those of one."""
-    run.train_settings(settings_of(**{'data.data_dir': tiny_data}), tmp_path)
+def test_a_run_says_how_it_weighs_its_members(tiny_data, tmp_path, undrawn, monkeypatch):
+    """Results of two members would pass for those of one; one network for the mean of two."""
+    settings = settings_of(**{'data.data_dir': tiny_data, 'pretrain.networks': 2})
+    seen = []
+    head_scores = build.head_scores
+    monkeypatch.setattr(
+        build, 'head_scores', lambda *given: (seen.append(given), head_scores(*given))[1]
+    )
+    run.train_settings(settings, tmp_path)
+    experiment, outputs = seen[0]
+    of_runs = svm.by_run(outputs, experiment.folds, len(experiment.data.samples.label))
+    expected = mean_of_networks(experiment)
+    for of_run in of_runs:
+        np.testing.assert_allclose(of_run, expected, atol=1e-4)
     results = RecognitionResults.read(tmp_path)
     table = StackTable.read(tmp_path)
     assert results.stack == table.mean_weights() and [*results.stack] == [*stack.MEMBERS]
@@ -126,12 +157,31 @@ def test_a_run_says_how_it_weighs_its_members(tiny_data, tmp_path, undrawn):
         refuse_unkept(settings_of().head, tmp_path)
 
 
+def mean_of_networks(experiment):
+    """Log probabilities of the two pretrained networks, computed without the program of a run."""
+    start, image = experiment.pretrained, experiment.data.samples.image
+    classes = [start.outputs.index(name) for name in experiment.data.names.classes]
+    network = flow_cnn.FlowCNN(len(start.outputs), **experiment.settings.model.options['flow_cnn'])
+    total = []
+    for number in range(2):
+        params = jax.tree.map(lambda leaf, number=number: leaf[number], start.params)
+        for mirrored in (False, True):
+            seen = image.astype(np.float32) / 255
+            if mirrored:
+                seen = seen[:, :, ::-1] * (-1, 1, 1) + (1, 0, 0)
+            logits, _ = network.apply({'params': params}, seen, train=False)
+            total.append(log_softmax(np.asarray(logits)[:, classes], 1))
+    assert not np.allclose(total[0], total[2], atol=1e-3), 'the networks differ'
+    return np.mean(total, 0)
+
+
 REFUSED = {
     'a network that the fold trains': ({'train.epochs': 1}, 'train.epochs'),
     'no drawn faces': ({'model.pretrain': ''}, 'model.pretrain'),
     'people': ({'model.pretrain': 'samm/flow'}, 'model.pretrain'),
     'hidden layers': ({'head.features': 'network+gradient'}, 'head.features'),
     'a name that does not exist': ({'head.name': 'stacks'}, 'head.name'),
+    'networks without a stack': ({'head.name': 'svm', 'pretrain.networks': 2}, 'pretrain.networks'),
     'a leak': ({'head.scope': 'all'}, 'head.scope'),
 }
 
