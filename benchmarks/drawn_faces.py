@@ -277,7 +277,8 @@ def print_rule(settings: Settings, folder: Path) -> None:
         counts = metrics.confusions(label, predicted, subject, groups=len(first), classes=3)
         low, high = metrics.intervals(counts[:, None], samples.dataset[first])['uf1']
         print(f'rule, {title}: UF1 {uf1(counts.sum(0)):.3f} [{low:.3f}, {high:.3f}]')
-    print(f'thresholds chosen: {dict(zip(*np.unique(chosen, return_counts=True), strict=True))}')
+    counts = {threshold: chosen.count(threshold) for threshold in sorted(set(chosen))}
+    print(f'folds that chose each threshold: {counts}')
 
 
 if __name__ == '__main__':
