@@ -9,13 +9,14 @@ import os
 import re
 import shlex
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from mer_jax import config_files, entries, quiet, usage
+from mer_jax import config_files, entries, quiet, supervisor, usage
 from mer_jax.errors import UserError
 from mer_jax.runfiles.naming import default_folder, identity_changes, title
 from mer_jax.settings.renamed import RENAMED
@@ -42,6 +43,7 @@ class Verb(NamedTuple):
     flags: dict[str, str] = {}  # {flag that only some verbs have, and need: form of its value}
     defaults: dict[str, str] = {}  # {one of these flags that may be left out: its value then}
     switches: dict[str, str] = {}  # {flag without a value that only this verb has: what it adds}
+    on_hosts: bool = False  # whether several hosts can share its work
     arguments: tuple[str, ...] = ()  # that it needs, without flags
     further: str = ''  # form of an argument that may be given any number of times
     config_argument: bool = False  # whether its first argument is the name of a config
@@ -56,6 +58,7 @@ VERBS = {
         'mer_jax.experiment.run:train',
         '(the default) train, or continue a run that was stopped; then score it and write the '
         'report; a finished run is only scored again',
+        on_hosts=True,
     ),
     'evaluate': Verb(
         'mer_jax.prediction.score_pack:evaluate',
@@ -221,6 +224,12 @@ def _owners(flags_of):
 VALUED = _owners(lambda verb: verb.flags)
 SWITCHES = _owners(lambda verb: verb.switches)
 SHORT = _owners(lambda verb: verb.short)
+ON_HOSTS = [name for name, verb in VERBS.items() if verb.on_hosts]
+DISTRIBUTED = 'distributed'
+HOST_FLAGS = {'coordinator': 'HOST:PORT', 'hosts': 'COUNT', 'host': 'INDEX'}
+MOST_HOSTS = 4096
+COMMON = ('workdir', DISTRIBUTED, *HOST_FLAGS)  # flags that are of no single verb
+HOSTS = ('join_hosts', 'leave_hosts')
 KINDS = {bool: 'True or False', int: 'a whole number', float: 'a number', tuple: 'numbers'}
 HELP = {'--help', '-h', 'help'}
 PRINTING = {*HELP, '--version', '--print_config'}  # print, and run nothing
@@ -236,12 +245,15 @@ class Command(NamedTuple):
     folder: str  # '' for a verb without folder
     # the values of the verb's flags, then its arguments, then its switches
     extra: tuple[str | bool | list[str] | dict[str, ConfigDict], ...]
+    # (coordinator, hosts, host) of several hosts, ('', 0, 0) where the cluster knows them; None
+    # where there is one
+    hosts: tuple[str, int, int] | None = None
 
 
 class _Parsed(NamedTuple):
     file: config_files.ConfigFile  # with the flags of the command line
     positional: list[str]
-    flags: dict[str, str | bool]  # --workdir, and those of single verbs
+    flags: dict[str, str | bool]  # --workdir, those of single verbs and those of hosts
     folder: str  # of a run of this config
     name: str  # of the config; config.name is the title of the run
 
@@ -255,6 +267,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0; 2 after a mistake, which is printed in one line; 130 after an interruption.
     """
+    try:
+        code = _answered(argv)
+    except Exception:  # a fault of this program
+        if not supervisor.is_child():
+            raise
+        traceback.print_exc()
+        code = 1
+    if supervisor.is_child():
+        supervisor.end(code)
+    return code
+
+
+def _answered(argv):
+    """Do what `main` does."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = '--debug' in arguments
     _open_streams()
@@ -316,7 +342,7 @@ def _refuse_bytes(arguments):
 
 
 def _failed(message, code):
-    print(' '.join(message.split()), file=sys.stderr)
+    print(f'{supervisor.prefix()}{" ".join(message.split())}', file=sys.stderr)
     return code
 
 
@@ -375,9 +401,28 @@ def run(command: Command) -> None:
 
             settings.checked(command.config)
         arguments.insert(0, command.config)
+    if command.hosts is not None:
+        _run_on_hosts(command, arguments)
+        return
     with quiet.loading():
         function = entries.loaded(verb.function)
     function(*arguments, *command.extra)
+
+
+def _run_on_hosts(command, arguments):
+    """Run a verb together with other hosts, of which the first alone prints."""
+    from mer_jax.experiment import settings
+
+    settings.check_hosts(command.config)
+    supervisor.start(command.hosts[0])
+    with quiet.loading():
+        function = entries.loaded(VERBS[command.verb].function)
+        join, leave = (entries.loaded(f'mer_jax.experiment.run:{name}') for name in HOSTS)
+    host = join(*command.hosts)
+    supervisor.joined(host)
+    with supervisor.silent(host > 0):
+        function(*arguments, *command.extra)
+    leave()
 
 
 def _check_each(configs):
@@ -431,7 +476,33 @@ def parse(arguments: Sequence[str]) -> Command:
     further = [following[count:]] if verb.further else []
     switches = [parsed.flags[switch] for switch in verb.switches]
     extra = (*values.values(), *following[:count], *further, *switches)
-    return Command(name, config, folder, extra)
+    return Command(name, config, folder, extra, _hosts(name, parsed.flags))
+
+
+def _hosts(name, values):
+    """Return (coordinator, hosts, host) as flags say, or None where there is one host."""
+    given = [flag for flag in (DISTRIBUTED, *HOST_FLAGS) if values[flag]]
+    if not given:
+        return None
+    if name not in ON_HOSTS:
+        raise UserError(
+            f'--{given[0]}: {name} runs on one host; allowed with {" and ".join(ON_HOSTS)}'
+        )
+    if given == [DISTRIBUTED]:
+        return '', 0, 0
+    for flag, form in HOST_FLAGS.items():
+        if not values[flag]:
+            raise UserError(f'--{given[-1]} needs --{flag}={form} too')
+    coordinator, count, host = (values[flag] for flag in HOST_FLAGS)
+    if not re.fullmatch(r'[^\s:]+:\d{1,5}|\[[\da-fA-F:.]+\]:\d{1,5}', coordinator):
+        raise UserError(
+            f'--coordinator={coordinator}; allowed: HOST:PORT of the first host, such as node1:7000'
+        )
+    if not count.isdecimal() or not 2 <= int(count) <= MOST_HOSTS:
+        raise UserError(f'--hosts={count}; allowed: 2 to {MOST_HOSTS}')
+    if not host.isdecimal() or int(host) >= int(count):
+        raise UserError(f'--host={host}; allowed: 0 to {int(count) - 1}, another on each host')
+    return coordinator, int(count), int(host)
 
 
 def _check_flags(name, values):
@@ -492,9 +563,9 @@ def _parsed(arguments) -> _Parsed:
     before = flat(file.config.to_dict())
     _check_keys(rest, list(before))
     values = flags.FlagValues()
-    for name in ('workdir', *VALUED):
+    for name in ('workdir', *HOST_FLAGS, *VALUED):
         flags.DEFINE_string(name, '', '', flag_values=values)
-    for name in SWITCHES:
+    for name in (DISTRIBUTED, *SWITCHES):
         flags.DEFINE_boolean(name, False, '', flag_values=values)
     try:
         config_flags.DEFINE_config_dict('config', file.config, flag_values=values, sys_argv=rest)
@@ -510,7 +581,7 @@ def _parsed(arguments) -> _Parsed:
     return _Parsed(
         file._replace(config=config),
         positional,
-        {name: values[name].value for name in ('workdir', *VALUED, *SWITCHES)},
+        {name: values[name].value for name in COMMON + (*VALUED, *SWITCHES)},
         default_folder(file.path, file.variants_text, changes),
         name,
     )

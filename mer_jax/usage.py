@@ -13,6 +13,12 @@ from mer_jax.settings.fields import Setting, allowed
 
 WIDTH = 100
 SCRIPT = 'mer-jax'
+ON_HOSTS = (
+    ('--distributed', 'share the training with the other hosts of a SLURM or Open MPI job'),
+    ('--coordinator=HOST:PORT', 'share it with hosts that meet there, at the first of them'),
+    ('--hosts=COUNT', 'with --coordinator: how many they are'),
+    ('--host=INDEX', 'with --coordinator: which of them this one is, from 0'),
+)
 
 
 class Verb(Protocol):
@@ -31,6 +37,7 @@ class Verb(Protocol):
     arguments: tuple[str, ...]
     further: str
     config_argument: bool
+    on_hosts: bool
 
 
 def program() -> str:
@@ -58,6 +65,7 @@ def overview(verbs: Mapping[str, Verb], configs: Mapping[str, str]) -> str:
         ('--config=NAME --help', 'print the variants and all settings of a config, with reasons'),
         ('--print_config', 'print all settings as flags, without running anything'),
         ('--workdir=FOLDER', 'the folder of the run; default: runs/NAME[-VARIANTS]'),
+        *ON_HOSTS,
         ('--debug', 'show the traceback of an error'),
         ('--version', 'print the version, and in a checkout the commit'),
     ]
@@ -105,6 +113,8 @@ def of_verb(name: str, verb: Verb) -> str:
         shown = verb.folder.format(run='runs/NAME[-VARIANTS]')
         default = f'; default: {shown}' if verb.needs_folder else ''
         flags.append(('--workdir=FOLDER', f'the folder of the run, or of what it writes{default}'))
+    if verb.on_hosts:
+        flags += ON_HOSTS
     lines = [
         f'  {program()} {_form(name, verb)}{" [FLAGS]" if flags else ""}',
         '',

@@ -20,6 +20,7 @@ LAYERS = (
         'mer_jax.machine',
         'mer_jax.bounded',
         'mer_jax.quiet',
+        'mer_jax.supervisor',
         'mer_jax.entries',
         'mer_jax.settings',
     ),

@@ -40,7 +40,7 @@ from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
 from mer_jax.spotting import frames
-from mer_jax.training import augment, batches, held_out, learners, plan, scaling
+from mer_jax.training import augment, batches, held_out, learners, parallel, plan, scaling
 from mer_jax.training.pretrained import Pretrained
 from mer_jax.types import Fitted, Folds, FoldState, Learner, Samples, TrainRows
 
@@ -200,7 +200,7 @@ def with_generated(experiment: Experiment, folder: Path) -> Experiment:
         return experiment
     plan_of_gans = plan.candidates(
         jax.default_backend(),
-        jax.device_count(),
+        parallel.available(),
         len(experiment.folds.fold),
         lowering=settings.train.lowering,
         at_once=settings.train.at_once or 1,
@@ -248,7 +248,7 @@ def check_fit(experiment: Experiment, folder: Path) -> FoldState | None:
         _check_known(experiment, _target_units(experiment)[1])
     if not has_network(settings.head):
         return None
-    plan.check_devices(settings.train.devices, jax.device_count())
+    plan.check_devices(settings.train.devices, parallel.available())
     # shapes do not depend on how a convolution is computed
     any_learner = learner(experiment, 'matmul')
     shapes = held_out.state_shapes(any_learner, data.samples, experiment.folds.train)

@@ -25,7 +25,7 @@ from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.choices import ChoiceRow, ChoiceTable
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
 from mer_jax.settings import tree
-from mer_jax.training import batches, held_out, metrics_log
+from mer_jax.training import batches, held_out, hosts, metrics_log
 from mer_jax.types import FoldState
 
 RATE = 'step_size'  # the name of the learning rate in the state of learners.optimizer
@@ -41,10 +41,12 @@ def choose(experiment: Experiment, shapes: FoldState, folder: Path) -> Experimen
         shapes: abstract state of one fold.
         folder: of the run; choices.csv is written there.
     """
-    if not (folder / files.CHOICES).exists():
+    if not hosts.agreed((folder / files.CHOICES).exists()):
         uf1 = _inner_uf1(experiment, shapes, folder / files.CHOICE)
-        table(experiment, uf1).write(folder)
-        shutil.rmtree(folder / files.CHOICE)
+        if hosts.is_first():
+            table(experiment, uf1).write(folder)
+            shutil.rmtree(folder / files.CHOICE)
+        hosts.wait()
     choices = ChoiceTable.read(folder)
     print(f'choice: {choices.describe()}', flush=True)
     return experiment._replace(choices=tuple(choices.chosen))
@@ -145,28 +147,34 @@ def _inner_uf1(experiment, shapes, folder):
     scores = []
     for number, rate in enumerate(rates):
         path, part = folder / f'outputs_{number}.npy', folder / str(number)
-        if not path.exists():
-            part.mkdir(parents=True, exist_ok=True)
+        if not hosts.agreed(path.exists()):
+            if hosts.is_first():
+                part.mkdir(parents=True, exist_ok=True)
             print(f'choice: learning rate {rate:g}', flush=True)
             same_rate = np.full(trainings, rate, np.float32)
             begins = partial(_with_rates, same_rate, pretraining.begin(trials))
-            writing.write_array(path, _outputs(trials, shapes, begins, part))
-            # the states of all folds at all rates might not fit on the disk
-            shutil.rmtree(part)
+            outputs = _outputs(trials, shapes, begins, part)
+            if hosts.is_first():
+                writing.write_array(path, outputs)
+                # the states of all folds at all rates might not fit on the disk
+                shutil.rmtree(part)
+            hosts.wait()
         scores.append([_uf1(outputs, trials, points.groups) for outputs in np.load(path)])
     return np.moveaxis(np.array(scores), 2, 0)
 
 
 def _outputs(trials, shapes, begins, folder):
-    """Outputs of the rows left out, after each number of epochs [E, R, K]."""
+    """Outputs of the rows left out, after each number of epochs [E, R, K]; on the first host."""
     epochs = [int(number) for number in trials.settings.choose.epochs]
     rows = int(np.sum(trials.folds.test.mask > 0))
     newest = run_folder.newest(folder)
-    kept = metrics_log.open_held_out(
-        folder,
-        (len(epochs), rows, len(trials.data.names.classes)),
-        done=sum(number <= newest for number in epochs),
-    )
+    kept = None
+    if hosts.is_first():
+        kept = metrics_log.open_held_out(
+            folder,
+            (len(epochs), rows, len(trials.data.names.classes)),
+            done=sum(number <= newest for number in epochs),
+        )
     plan = build.choose_plan(trials, shapes, folder)
     learner = build.learner(trials, plan.lowering)
     engine.train_runs(
@@ -178,7 +186,7 @@ def _outputs(trials, shapes, begins, folder):
         folder,
         engine.Extras(begins, kept, epochs),
     )
-    return np.array(kept)
+    return None if kept is None else np.array(kept)
 
 
 def _uf1(outputs, trials, groups):

@@ -21,8 +21,10 @@ from mer_jax.training import (
     checkpoint,
     fold_by_fold,
     held_out,
+    hosts,
     loop,
     metrics_log,
+    parallel,
     plan,
     programs,
 )
@@ -64,19 +66,20 @@ def choose_plan(
         folder: of the training; the plan is written there.
     """
     settings = training.settings
-    if (folder / files.PLAN).exists():
-        return plan.read_for_resume(folder, jax.device_count(), settings.devices)
+    if hosts.agreed((folder / files.PLAN).exists()):
+        return plan.read_for_resume(folder, parallel.available(), settings.devices)
     chosen = fastest_plan(learner_for, samples, folds, training, facts)
     group = plan.group_size(
         chosen,
         len(folds.fold),
         shapes=shapes,
         group=settings.runs_in_memory,
-        device=jax.devices()[0],
+        device=jax.local_devices()[0],
         folder=folder,
     )
-    chosen = replace(chosen, group=group)
-    chosen.write(folder)
+    chosen = replace(chosen, group=hosts.agreed(group))
+    if hosts.is_first():
+        chosen.write(folder)
     return chosen
 
 
@@ -110,13 +113,13 @@ def fastest_plan(
         if settings.lowering == 'auto':
             pinned['lowering'] = 'matmul'
     runs = len(folds.fold)
-    candidates = plan.candidates(jax.default_backend(), jax.device_count(), runs, **pinned)
+    candidates = plan.candidates(jax.default_backend(), parallel.available(), runs, **pinned)
     measure = partial(
         programs.seconds_per_round,
         learner_for,
         samples,
         folds,
-        memory=plan.free_memory(jax.devices()[0]),
+        memory=hosts.agreed(plan.free_memory(jax.local_devices()[0])),
         options=training.batches,
     )
     chosen = plan.choose(
@@ -133,7 +136,7 @@ def fastest_plan(
 
 def _facts(samples, folds, candidates):
     """What every measured plan depends on; where one of these differs, it is measured anew."""
-    return {
+    facts = {
         'image': list(samples.image.shape[1:]),
         'rows': folds.train.index.shape[1],
         'runs': len(folds.fold),
@@ -142,6 +145,9 @@ def _facts(samples, folds, candidates):
         'candidates': [plan.describe(p) for p in candidates],
         'versions': versions(),
     }
+    if hosts.count() > 1:
+        facts['hosts'] = hosts.count()
+    return facts
 
 
 @dataclass(frozen=True)
@@ -150,7 +156,8 @@ class Extras:
 
     # (positions of the runs of a group, their states on the host) -> the states it begins with
     begin: Callable | None = None
-    # [E, R, K]: filled with the outputs of the R held-out rows after each of E epochs
+    # [E, R, K]: filled with the outputs of the R held-out rows after each of E epochs; of several
+    # hosts, the first alone has it
     epoch_outputs: Any = None
     epochs: Sequence[int] = ()  # these E epochs, rising
     seconds: dict = field(default_factory=dict)  # 'compile' is written here
@@ -197,7 +204,7 @@ def _train_groups(learner, samples, folds, chosen, training, folder, extras):
     groups = -(-total // size)
     run_of_row, _ = held_out.order(folds)
     position_of_epoch = {epoch: position for position, epoch in enumerate(extras.epochs)}
-    done = run_folder.reached(folder, groups) == epochs
+    done = hosts.agreed(run_folder.reached(folder, groups) == epochs)
     options = programs.ProgramOptions(
         training.batches,
         runs=size,
@@ -222,20 +229,23 @@ def _train_groups(learner, samples, folds, chosen, training, folder, extras):
                 metrics_log.opened(folder, number, bar) as log,
             ):
                 epoch, states = _start(group, manager, extras.begin)
-                log.cut(epoch)
+                if hosts.is_first():
+                    log.cut(epoch)
                 schedule = checkpoint.Schedule(settings.checkpoint_seconds)
                 for chunk in programs.train_group_in_chunks(
                     group, states, done=epoch, epochs=epochs, stops=extras.epochs
                 ):
                     epoch, states = chunk.epoch, chunk.states
-                    log.write(chunk)
+                    if hosts.is_first():
+                        log.write(chunk)
                     if epoch in position_of_epoch and rows.any():
                         outputs = programs.predict_group(group, states)
                         position = position_of_epoch[epoch]
-                        extras.epoch_outputs[position, rows] = held_out.in_stored_order(
-                            outputs, folds_of_group
-                        )
-                    if epoch == epochs or schedule.due():
+                        if hosts.is_first():
+                            extras.epoch_outputs[position, rows] = held_out.in_stored_order(
+                                outputs, folds_of_group
+                            )
+                    if epoch == epochs or hosts.agreed(schedule.due()):
                         with schedule.writing():
                             checkpoint.save(manager, epoch, programs.to_host(group, states))
             output = held_out.scatter(
@@ -246,7 +256,7 @@ def _train_groups(learner, samples, folds, chosen, training, folder, extras):
 
 def _start(group, manager, begin):
     """(epoch, states) of the newest checkpoint of a group, or (0, new states)."""
-    epoch = checkpoint.newest(manager.directory)
+    epoch = hosts.agreed(checkpoint.newest(manager.directory))
     if epoch >= 0:
         return epoch, programs.restore_group(group, manager, epoch)
     states = programs.to_host(group, programs.init_group(group))

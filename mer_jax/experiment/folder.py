@@ -1,6 +1,9 @@
 """The folder of a run: who may use it, and how far the run is trained."""
 
-from collections.abc import Sequence
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mer_jax.data import loading
@@ -10,13 +13,53 @@ from mer_jax.folds import protocols
 from mer_jax.runfiles import files, fold_outputs
 from mer_jax.runfiles.config import RunConfig, check_format
 from mer_jax.runfiles.dropped import DroppedClip, DroppedTable
-from mer_jax.runfiles.folder import absolute, clear
+from mer_jax.runfiles.folder import absolute, clear, entered
 from mer_jax.runfiles.folds import FoldTable
 from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
-from mer_jax.training import checkpoint
+from mer_jax.training import checkpoint, hosts
 from mer_jax.types import Folds
+
+SHARED = 60.0  # seconds after which a file of the first host must be seen by the others
+
+
+@contextlib.contextmanager
+def opened(workdir: str | Path) -> Iterator[Path]:
+    """Create and lock the folder of a run, which the first of several hosts does for all.
+
+    Args:
+        workdir: as the user names it.
+
+    Yields:
+        Its absolute path.
+
+    Raises:
+        UserError: no run can be written there, another process trains in it, or the hosts do not
+            share it.
+    """
+    with contextlib.ExitStack() as stack:
+        if hosts.is_first():
+            folder = stack.enter_context(entered(workdir))
+        else:
+            folder = absolute(workdir)
+        if hosts.count() > 1:
+            _check_shared(folder)
+        yield folder
+
+
+def _check_shared(folder):
+    """Refuse a folder that the hosts do not share: checkpoints are read by all of them."""
+    owner, end = hosts.agreed(os.getpid()), time.monotonic() + SHARED
+    lock = folder / files.LOCK
+    while not lock.exists() or lock.read_text() != f'{owner}\n':
+        if time.monotonic() > end:
+            raise UserError(
+                f"workdir '{folder}' is not the folder in which host 0 trains; name one with "
+                '--workdir on a disk that all hosts share'
+            )
+        time.sleep(0.5)  # a network drive takes some seconds to show it
+    hosts.wait()
 
 
 def enter(folder: Path, settings: Settings, data: loading.Data) -> None:
@@ -30,7 +73,17 @@ def enter(folder: Path, settings: Settings, data: loading.Data) -> None:
     Raises:
         UserError: the folder holds a run under other settings or on other data.
     """
-    begin(folder, tree.to_nested(settings), data.fingerprint)
+    nested = tree.to_nested(settings)
+    if hosts.count() > 1:
+        values = {key: repr(value) for key, value in tree.flat(nested).items()}
+        of_this_host = (*rules.PATHS, 'data.manual_dir')
+        compared = {key: value for key, value in values.items() if key not in of_this_host}
+        hosts.check_same(compared, 'give the same command on all hosts')
+        of_data = {f'the fingerprint of {settings.data.name}': data.fingerprint}
+        hosts.check_same(of_data, 'copy the built data set of one host to the others')
+    if hosts.is_first():
+        begin(folder, nested, data.fingerprint)
+    hosts.wait()
 
 
 def begin(folder: Path, settings: dict, fingerprint: str) -> None:
@@ -97,6 +150,8 @@ def write_tables(folder: Path, data: loading.Data, folds: Folds, titles: Sequenc
         folds: all runs.
         titles: of the folds.
     """
+    if not hosts.is_first():
+        return
     table = protocols.table(
         folds, list(titles), data.samples, data.names, multi_label=data.multi_label
     )

@@ -26,7 +26,7 @@ from mer_jax.models import NETWORKS
 from mer_jax.runfiles import files
 from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
-from mer_jax.training import augment, checkpoint, held_out, metrics_log, pretrained
+from mer_jax.training import augment, checkpoint, held_out, hosts, metrics_log, pretrained
 from mer_jax.types import Folds, FoldState
 
 UNIT = 'AU'  # before the number, in the name of an output
@@ -118,12 +118,13 @@ def trained(experiment: Experiment, folder: Path) -> Experiment:
         return experiment
     faces = experiment.drawn
     folder = folder / files.PRETRAINING
-    folder.mkdir(exist_ok=True)
+    if hosts.is_first():
+        folder.mkdir(exist_ok=True)
     run_folder.enter(folder, faces.settings, faces.data)
     shapes = _shapes(faces)
     plan = build.choose_plan(faces, shapes, folder, entry=PRETRAINING)
     epochs, seeds = faces.settings.train.epochs, len(faces.folds.fold)
-    if run_folder.reached(folder, -(-seeds // plan.group)) < epochs:
+    if hosts.agreed(run_folder.reached(folder, -(-seeds // plan.group)) < epochs):
         print(f'pretraining: {len(faces.data.samples.label)} drawn clips -> {folder}', flush=True)
         learner = build.learner(faces, plan.lowering, entry=PRETRAINING)
         how = build.training(faces)

@@ -31,14 +31,15 @@ from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
 from mer_jax.experiment.build import Experiment
 from mer_jax.folds import protocols
+from mer_jax.machine import versions
 from mer_jax.models import torch_weights
 from mer_jax.runfiles import files
 from mer_jax.runfiles.config import RunConfig
-from mer_jax.runfiles.folder import absolute, entered
+from mer_jax.runfiles.folder import absolute
 from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
-from mer_jax.training import held_out, metrics_log, parallel, plan
+from mer_jax.training import held_out, hosts, metrics_log, parallel, plan
 from mer_jax.types import FoldState, Learner
 
 
@@ -63,7 +64,7 @@ def train(config: rules.Config, workdir: str | Path) -> dict:
 def train_settings(settings: Settings, workdir: str | Path) -> dict:
     """Do what `train` does, of settings that keep all rules."""
     parallel.start(plan.cache_folder() / 'xla')
-    with entered(workdir) as folder:
+    with run_folder.opened(workdir) as folder:
         run_folder.refuse_module(folder)
         if spotter.is_config(settings.data.apex):
             settings, spotting = spotter.split(settings)
@@ -78,7 +79,36 @@ def train_settings(settings: Settings, workdir: str | Path) -> dict:
         seconds['generate'] = time.perf_counter() - start - sum(seconds.values())
         run_folder.write_tables(folder, experiment.data, experiment.folds, experiment.titles)
         scores, chosen = _held_out_scores(experiment, shapes, folder, seconds)
-        return _publish(experiment, scores, chosen, folder, seconds)
+        results = {}
+        if hosts.is_first():
+            results = _publish(experiment, scores, chosen, folder, seconds)
+        hosts.wait()
+        return results
+
+
+def join_hosts(coordinator: str, count: int, index: int) -> int:
+    """Meet the other hosts of a run, before anything uses jax.
+
+    Args:
+        coordinator: HOST:PORT of the first one; '' where the cluster says all three.
+        count: number of hosts.
+        index: of this one, from 0.
+
+    Returns:
+        The index of this host.
+
+    Raises:
+        UserError: they cannot meet, or run other versions.
+    """
+    hosts.join(hosts.Address(coordinator, count, index))
+    parallel.start(plan.cache_folder() / 'xla')
+    hosts.check_same(versions(), 'install the same versions on all hosts')
+    return hosts.index()
+
+
+def leave_hosts() -> None:
+    """Wait until all hosts have finished."""
+    hosts.leave()
 
 
 def train_spotter(settings: Settings, spotting: Settings, folder: Path) -> None:
@@ -97,7 +127,7 @@ def train_spotter(settings: Settings, spotting: Settings, folder: Path) -> None:
     if of_spotting:
         raise UserError(f'data.apex is {apex!r}, which leaks: {"; ".join(of_spotting)}')
     scored = (spotting_folder / files.RESULTS).exists()
-    if scored and _trained_to_end(spotting, spotting_folder):
+    if hosts.agreed(scored and _trained_to_end(spotting, spotting_folder)):
         return
     # What recognition would refuse must not cost a training of the spotter first.
     at_midpoint = tree.changed(settings, {'data.apex': 'midpoint'})
@@ -241,12 +271,14 @@ def _held_out_scores(experiment, shapes, folder, seconds):
         chosen = build.choose_plan(experiment, shapes, folder)
         learner = build.learner(experiment, chosen.lowering)
         scores = train_groups(experiment, chosen, learner, folder, seconds)
-        if experiment.choices:
+        if experiment.choices and hosts.is_first():
             scores = choice.outputs(experiment, folder)
         return scores, chosen
     hidden, chosen = None, None
     if has_network(settings.head):
         hidden, chosen = hidden_features(experiment, shapes, folder, seconds)
+    if not hosts.is_first():
+        return None, chosen  # SVMs are fitted once
     predicted = build.head_scores(experiment, hidden)
     for file in predicted.files:
         file.write(folder)
@@ -317,7 +349,8 @@ def train_groups(
         rows = int(np.sum(folds.test.mask > 0))
         shape = settings.train.epochs, rows, len(experiment.data.names.classes)
         done = run_folder.newest(folder)
-        epoch_outputs = metrics_log.open_held_out(folder, shape, done=done)
+        if hosts.is_first():
+            epoch_outputs = metrics_log.open_held_out(folder, shape, done=done)
 
     def with_weights(members: np.ndarray, states: FoldState) -> FoldState:
         weights = build.weights_of_folds(experiment)
@@ -329,7 +362,7 @@ def train_groups(
         begin = pretraining.begin(experiment)
     if experiment.choices:
         begin = choice.begin(experiment)
-    kept = range(1, settings.train.epochs + 1) if epoch_outputs is not None else ()
+    kept = range(1, settings.train.epochs + 1) if settings.evaluate.every_epoch else ()
     extras = engine.Extras(begin, epoch_outputs, kept, seconds)
     how = build.training(experiment)
     return engine.train_runs(learner, experiment.data.samples, folds, chosen, how, folder, extras)

@@ -113,6 +113,27 @@ def check_resume(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -
         )
 
 
+def check_hosts(config: Config) -> None:
+    """Refuse what several hosts cannot share.
+
+    Args:
+        config: settings, nested, that keep all rules.
+
+    Raises:
+        UserError: names the setting.
+    """
+    settings = checked(config)
+    method = settings.balance.method
+    if RESAMPLERS[method].trained:
+        raise UserError(
+            f'balance.method is {method!r}, whose networks train on one host; leave out '
+            '--distributed, or allowed: '
+            + ', '.join(repr(name) for name, entry in RESAMPLERS.items() if not entry.trained)
+        )
+    if settings.train.fold_by_fold:
+        raise UserError('train.fold_by_fold is True; allowed with --distributed: False')
+
+
 def differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """List the settings that differ and may not, between a run and its continuation.
 

@@ -16,6 +16,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from mer_jax.errors import UserError
+from mer_jax.training import hosts
 from mer_jax.types import FoldState
 
 
@@ -32,7 +33,8 @@ def opened(folder: Path) -> Iterator[ocp.CheckpointManager]:
         max_to_keep=1, enable_async_checkpointing=False, cleanup_tmp_directories=True
     )
     absolute = Path(folder).absolute()  # Orbax refuses relative paths
-    _remove_older(absolute)
+    if hosts.is_first():
+        _remove_older(absolute)
     with ocp.CheckpointManager(absolute, options=options) as manager:
         yield manager
 
@@ -118,6 +120,7 @@ def save(manager: ocp.CheckpointManager, epoch: int, states: FoldState) -> None:
         manager.save(epoch, args=ocp.args.StandardSave(content))
     # For a full disk or a quota the storage has its own exceptions.
     except Exception as error:
+        hosts.check_lost(error)
         raise UserError(
             f'{manager.directory}: the checkpoint of epoch {epoch} cannot be written '
             f'({_reason(error)}); free space there, then give the same command again'
@@ -160,6 +163,7 @@ def restore(manager: ocp.CheckpointManager, epoch: int, shapes: FoldState) -> Fo
         return states
     # Exception, because a damaged file makes Orbax and its storage raise almost anything.
     except Exception as error:
+        hosts.check_lost(error)
         path = manager.directory / str(epoch)
         raise UserError(
             f'{path} cannot be restored ({_reason(error)}); put it back from a copy, or delete '

@@ -9,6 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from mer_jax.training import hosts
 from mer_jax.types import Logs
 
 CHUNK = 256  # most epochs in one compiled call, and the length of its log
@@ -64,6 +65,7 @@ def train_in_chunks(
         seconds = time.perf_counter() - start
         done += count
         yield Chunk(done, states, logs, seconds)
-        epochs_in_pace = PACE * count / max(seconds, 1e-6)
+        # as long on all hosts, whose clocks differ
+        epochs_in_pace = PACE * count / max(hosts.agreed(seconds), 1e-6)
         # A single timing may be wrong: a chunk is at most four times as long as the last one.
         count = int(np.clip(epochs_in_pace, 1, min(longest, 4 * count)))

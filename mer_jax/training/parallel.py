@@ -17,7 +17,7 @@ from jax.sharding import PartitionSpec as P
 
 from mer_jax.errors import UserError
 from mer_jax.machine import cores
-from mer_jax.training import compilation
+from mer_jax.training import compilation, hosts
 
 Devices = Sequence[jax.Device]
 Tree = TypeVar('Tree')  # an array, or tuples and dictionaries of arrays
@@ -75,12 +75,46 @@ def shard_runs(tree: Tree, padded_runs: int, *, devices: Devices) -> Tree:
     runs = len(jax.tree.leaves(tree)[0])
     index = np.arange(padded_runs) % runs
     wrapped = jax.tree.map(lambda array: np.asarray(array)[index], tree)
-    return jax.device_put(wrapped, NamedSharding(_mesh(devices), P('fold')))
+    return _put(wrapped, NamedSharding(_mesh(devices), P('fold')))
 
 
 def replicate(tree: Tree, *, devices: Devices) -> Tree:
     """Put one copy of every array on each device."""
-    return jax.device_put(tree, NamedSharding(_mesh(devices), P()))
+    return _put(tree, NamedSharding(_mesh(devices), P()))
+
+
+def available() -> int:
+    """Return the number of devices that can be used: as many on each host."""
+    return hosts.count() * min(map(len, _by_host()))
+
+
+def chosen_devices(number: int) -> list[jax.Device]:
+    """Return the devices of a plan, those of the first host first.
+
+    Args:
+        number: of devices, a multiple of the number of hosts.
+    """
+    on_each = number // hosts.count()
+    return [device for of_host in _by_host() for device in of_host[:on_each]]
+
+
+def _by_host():
+    devices_of = [[] for _ in range(hosts.count())]
+    for device in jax.devices():
+        devices_of[device.process_index].append(device)
+    return devices_of
+
+
+def _put(tree, sharding):
+    """Put numpy arrays on devices; with several hosts, each puts what its own devices need."""
+    if hosts.count() == 1:
+        return jax.device_put(tree, sharding)
+
+    def of_hosts(array: np.ndarray) -> jax.Array:
+        array = np.asarray(array)
+        return jax.make_array_from_callback(array.shape, sharding, array.__getitem__)
+
+    return jax.tree.map(of_hosts, tree)
 
 
 def round_up(runs: int, *, at_once: int, devices: Devices) -> int:

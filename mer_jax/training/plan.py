@@ -22,6 +22,7 @@ from mer_jax import bounded, machine
 from mer_jax.errors import UserError
 from mer_jax.runfiles import writing
 from mer_jax.runfiles.plan import Plan
+from mer_jax.training import hosts
 from mer_jax.types import FoldState
 
 # Timing the candidates may take at most this share of the expected time of the training.
@@ -93,6 +94,11 @@ def check_devices(wanted: int, available: int) -> None:
         raise UserError(
             f'train.devices is {wanted}; allowed: 0 (all) to the {available} that are here'
         )
+    if wanted % hosts.count():
+        raise UserError(
+            f'train.devices is {wanted}, which {hosts.count()} hosts cannot share evenly; allowed: '
+            f'0 (all), or a multiple of {hosts.count()}'
+        )
 
 
 def _device_counts(available, lowering, at_once, wanted):
@@ -102,7 +108,7 @@ def _device_counts(available, lowering, at_once, wanted):
     if at_once and lowering != 'auto':
         # Only the number of devices is open: not worth a trial and its compilation.
         return [available]
-    return list(dict.fromkeys([available, 1]))
+    return list(dict.fromkeys([available, hosts.count()]))
 
 
 def _at_once_choices(backend, runs_per_device, at_once, is_first):
@@ -146,14 +152,15 @@ def choose(
     # With few epochs a trial may stop early. Such a result is kept for this number of epochs only.
     facts_and_epochs = {**facts, 'epochs': epochs}
     earlier = load_cached(facts) or load_cached(facts_and_epochs)
-    if earlier:
-        return earlier
+    kept = hosts.agreed(earlier and earlier.to_json())
+    if kept:
+        return Plan(**kept)
     seconds = benchmark(plans, measure, runs=runs, epochs=epochs)
     timings = ', '.join(f'{describe(plan)} {took:.3g} s' for plan, took in seconds.items())
     winner = fastest(seconds)
     chosen = replace(winner, why=f'measured, an epoch of all {runs} runs: {timings}')
     complete = len(seconds) == len(plans)
-    if seconds[winner] < math.inf:
+    if seconds[winner] < math.inf and hosts.is_first():
         store(facts if complete else facts_and_epochs, chosen)
     return chosen
 
@@ -194,12 +201,12 @@ def benchmark(
     start = time.perf_counter()
     for plan in plans:
         rounds = -(-runs // (plan.at_once * plan.devices))
-        seconds[plan] = measure(plan) * rounds
+        seconds[plan] = hosts.agreed(measure(plan)) * rounds
         line = f'plan: tried {describe(plan)}: {seconds[plan]:.3g} s an epoch of all {runs} runs'
         print(line, flush=True)
         spent = time.perf_counter() - start
         training = min(seconds.values()) * epochs
-        if spent > training * _TRIAL_SHARE:
+        if hosts.agreed(spent > training * _TRIAL_SHARE):
             break
     return seconds
 
@@ -219,7 +226,9 @@ def read_for_resume(folder: Path, available: int, wanted: int = 0) -> Plan:
     """
     check_devices(wanted, available)
     plan = Plan.read(folder)
-    return replace(plan, devices=min(wanted or plan.devices, available))
+    devices = min(wanted or plan.devices, available)
+    on_each_host = max(1, devices // hosts.count())
+    return replace(plan, devices=on_each_host * hosts.count())
 
 
 def describe(plan: Plan) -> str:

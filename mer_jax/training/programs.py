@@ -20,7 +20,16 @@ import orbax.checkpoint as ocp
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files
 from mer_jax.runfiles.plan import Plan
-from mer_jax.training import batches, checkpoint, compilation, epoch, held_out, loop, parallel
+from mer_jax.training import (
+    batches,
+    checkpoint,
+    compilation,
+    epoch,
+    held_out,
+    hosts,
+    loop,
+    parallel,
+)
 from mer_jax.training.compilation import QUICKLY, Program
 from mer_jax.types import Folds, FoldState, Learner, Samples, TrainRows
 
@@ -100,7 +109,7 @@ def compile_programs(
         options: what the programs are compiled for.
     """
     start = time.perf_counter()
-    devices = jax.devices()[: plan.devices]
+    devices = parallel.chosen_devices(plan.devices)
     padded_runs = parallel.round_up(options.runs, at_once=plan.at_once, devices=devices)
     shared = parallel.replicate(samples, devices=devices)
     members = range(options.runs)
@@ -257,7 +266,7 @@ def predict_group(group: Group, states: FoldState) -> np.ndarray | dict[str, np.
 def to_host(group: Group, tree: Tree) -> Tree:
     """Copy arrays to the host, without the padding runs."""
     count = len(group.members)
-    return jax.tree.map(lambda array: np.asarray(array)[:count], tree)
+    return jax.tree.map(lambda array: array[:count], hosts.to_host(tree))
 
 
 def to_devices(group: Group, tree: Tree) -> Tree:

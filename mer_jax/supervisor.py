@@ -1,0 +1,157 @@
+"""A process that watches over one of several hosts, and prints one line where jax ends it.
+
+jax's runtime aborts a process whose peer is lost, with a stack of C++ and without an exception that
+Python could answer. So the program forks before it loads jax: the child trains, and the parent
+waits and answers for it.
+"""
+
+import contextlib
+import os
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+
+GONE = 'another host ended, or cannot be reached'
+AGAIN = 'the same command on all hosts continues from the last checkpoint'
+# what the child writes to its parent
+JOINED, DONE = b'j', b'd'
+
+
+class _Child:
+    """The end of a pipe to the parent; None in a process that has none."""
+
+    pipe: int | None = None
+    host: str = ''  # 'host 1', once it is known
+
+
+def start(coordinator: str) -> None:
+    """Fork; returns in the child alone, which trains.
+
+    Args:
+        coordinator: address of the first host, for a message; '' where the cluster knows it.
+
+    Raises:
+        SystemExit: in the parent, with the exit code of the command, once the child has ended.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    from_child, to_parent = os.pipe()
+    of_parent, held = os.pipe()  # ends when the parent does
+    child = os.fork()
+    if child:
+        os.close(to_parent)
+        os.close(of_parent)
+        sys.exit(_answer(child, from_child, coordinator))
+    os.close(from_child)
+    os.close(held)
+    _Child.pipe = to_parent
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    threading.Thread(target=_end_with_parent, args=(of_parent,), daemon=True).start()
+    _keep_streams_for_python()
+
+
+def joined(host: int) -> None:
+    """Record that this process has met the other hosts.
+
+    Args:
+        host: its number.
+    """
+    if _Child.pipe is not None:
+        os.write(_Child.pipe, JOINED)
+    _Child.host = f'host {host}'
+
+
+def prefix() -> str:
+    """Return 'host 1: ' for messages; '' where there is one host."""
+    return f'{_Child.host}: ' if _Child.host else ''
+
+
+def is_child() -> bool:
+    """Return whether a parent waits for this process."""
+    return _Child.pipe is not None
+
+
+def end(code: int) -> None:
+    """End the child at once, which has printed why.
+
+    At a usual end, jax would wait for hosts that are lost.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.write(_Child.pipe, DONE)
+    os._exit(code)
+
+
+@contextlib.contextmanager
+def silent(where: bool) -> Iterator[None]:
+    """Print nothing while the block runs.
+
+    Args:
+        where: whether to do so.
+    """
+    if not where:
+        yield
+        return
+    with (
+        open(os.devnull, 'w', encoding='utf-8') as nothing,
+        contextlib.redirect_stdout(nothing),
+        contextlib.redirect_stderr(nothing),
+    ):
+        yield
+
+
+def _answer(child, from_child, coordinator):
+    """Wait for the child, print what it could not print, and return the exit code."""
+    while True:
+        try:
+            _, status = os.waitpid(child, 0)
+            break
+        except KeyboardInterrupt:  # the child was interrupted too, and answers
+            continue
+    os.set_blocking(from_child, False)
+    try:
+        said = os.read(from_child, 100)
+    except BlockingIOError:  # a process that the child started has the pipe still
+        said = b''
+    if DONE in said:
+        return os.waitstatus_to_exitcode(status)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)  # below the progress bar of the child
+    print(f'error: {_reason(status, JOINED in said, coordinator)}', file=sys.stderr)
+    return 2
+
+
+def _reason(status, joined, coordinator):
+    """Why a child ended that has printed nothing."""
+    ended_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    if ended_by == signal.SIGKILL:
+        return f'this host was killed, as a machine does whose memory is full; {AGAIN}'
+    if ended_by not in (0, signal.SIGABRT):
+        return f'this host ended by {signal.Signals(ended_by).name}; {AGAIN}'
+    if joined:
+        return f'{GONE}; {AGAIN}'
+    where = f' at {coordinator}' if coordinator else ''
+    return f'the hosts did not meet{where}; give the same command on all of them within 5 minutes'
+
+
+def _end_with_parent(pipe):
+    """End this process when its parent was killed."""
+    os.read(pipe, 1)
+    os._exit(1)
+
+
+def _keep_streams_for_python():
+    """Leave standard output and error to Python alone.
+
+    Libraries written in C print stacks and the state of connections to the same numbers.
+    """
+    for name, number in (('stdout', 1), ('stderr', 2)):
+        stream = getattr(sys, name)
+        shown = os.dup(number)
+        new = open(shown, 'w', 1, stream.encoding, stream.errors)  # noqa: SIM115, for good
+        setattr(sys, name, new)
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, number)
+        os.close(nothing)
