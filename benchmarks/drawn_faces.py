@@ -26,6 +26,7 @@ from mer_jax.classical.features import centred  # noqa: E402
 from mer_jax.evaluation import bootstrap, metrics  # noqa: E402
 from mer_jax.experiment import build, run  # noqa: E402
 from mer_jax.experiment import settings as rules  # noqa: E402
+from mer_jax.report import style  # noqa: E402
 from mer_jax.runfiles import files  # noqa: E402
 from mer_jax.runfiles.predictions import PredictionTable  # noqa: E402
 from mer_jax.runfiles.results import RecognitionResults  # noqa: E402
@@ -160,8 +161,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         confusions[cell], datasets = by_subject(PredictionTable.read(folder_of(cell, flags)))
         low, high = results.intervals['uf1'] or (np.nan, np.nan)
         print(f'{cell}: UF1 {results.metrics["uf1"]:.3f} [{low:.3f}, {high:.3f}]', flush=True)
-    for point in dict.fromkeys((cell.subjects, cell.control, cell.clips) for cell in confusions):
-        print(line(point, confusions, datasets), flush=True)
+    points = []
+    for which in dict.fromkeys((cell.subjects, cell.control, cell.clips) for cell in confusions):
+        points.append(measured(which, confusions, datasets))
+        print(line(points[-1]), flush=True)
+    draw(points, Path(flags.folder) / 'curve.svg')
 
 
 def by_subject(table: PredictionTable) -> tuple[np.ndarray, np.ndarray]:
@@ -179,32 +183,84 @@ def by_subject(table: PredictionTable) -> tuple[np.ndarray, np.ndarray]:
     return counts, np.array([dataset for dataset, _ in subjects])
 
 
-def line(
-    point: tuple[int, str, int], confusions: dict[Cell, np.ndarray], datasets: np.ndarray
-) -> str:
-    """Describe a point: the mean over drawings and draws of subjects, and its gain over no drawn
-    clip with the same subjects, each with its 95 % interval over tested subjects.
+class Point(NamedTuple):
+    """A point of the curves: all runs with as many subjects and clips."""
+
+    subjects: int
+    control: str
+    clips: int
+    uf1: np.ndarray  # of each run
+    interval: list[float]  # of their mean, over tested subjects
+    gain: np.ndarray  # of each run over that with its subjects and no drawn clip; [] without one
+    gain_interval: list[float]
+
+
+def measured(
+    which: tuple[int, str, int], confusions: dict[Cell, np.ndarray], datasets: np.ndarray
+) -> Point:
+    """Return a point: its runs differ in drawing and in the draw of training subjects.
+
+    Args:
+        which: subjects, control and clips.
+        confusions: [S, R, K, K] of each cell.
+        datasets: [S], of the subjects.
     """
-    subjects, control, clips = point
-    of_point = [c for c in confusions if (c.subjects, c.control, c.clips) == point]
-    cube = np.concatenate([confusions[cell] for cell in of_point], 1)
-    low, high = metrics.intervals(cube, datasets)['uf1']
-    text = (
-        f'{subjects or "all"} subjects, {clips} drawn clips, control {control}: UF1 '
-        f'{described(uf1(cube.sum(0)))} [{low:.3f}, {high:.3f}]'
-    )
+    subjects, control, clips = which
+    of_point = [c for c in confusions if (c.subjects, c.control, c.clips) == which]
+    after = np.concatenate([confusions[cell] for cell in of_point], 1)
+    interval = metrics.intervals(after, datasets)['uf1']
     without = [Cell('none', 0, 0, subjects, cell.seed) for cell in of_point]
+    gains, gain_interval = np.zeros(0), []
     if clips and all(cell in confusions for cell in without):
         before = np.concatenate([confusions[cell] for cell in without], 1)
 
         def gain(weights: np.ndarray) -> dict[str, np.ndarray]:
-            after = uf1(metrics.pooled(weights, cube))
-            return {'uf1': (after - uf1(metrics.pooled(weights, before))).mean(-1)}
+            both = metrics.pooled(weights, after), metrics.pooled(weights, before)
+            return {'uf1': (uf1(both[0]) - uf1(both[1])).mean(-1)}
 
-        low, high = bootstrap.intervals(gain, datasets, cube.sum((1, 2, 3)))['uf1']
-        gains = described(uf1(cube.sum(0)) - uf1(before.sum(0)), '+')
-        text += f'; gain {gains} [{low:+.3f}, {high:+.3f}]'
+        gains = uf1(after.sum(0)) - uf1(before.sum(0))
+        gain_interval = bootstrap.intervals(gain, datasets, after.sum((1, 2, 3)))['uf1']
+    return Point(*which, uf1(after.sum(0)), interval, gains, gain_interval)
+
+
+def line(point: Point) -> str:
+    """Describe a point in a line."""
+    text = (
+        f'{point.subjects or "all"} subjects, {point.clips} drawn clips, control {point.control}: '
+        f'UF1 {described(point.uf1, point.interval)}'
+    )
+    if len(point.gain):
+        text += f'; gain {described(point.gain, point.gain_interval, "+")}'
     return text
+
+
+def draw(points: Sequence[Point], path: Path) -> None:
+    """Draw UF1 against drawn clips, a line for each number of subjects and each control.
+
+    A bar is the 95 % interval over tested subjects; small dots are the runs.
+    """
+    with style.saved(path, height=3.4) as figure:
+        axes = figure.subplots()
+        sizes = sorted({point.clips for point in points})
+        lines = list(dict.fromkeys((point.subjects, point.control) for point in points))
+        for number, (subjects, control) in enumerate(lines):
+            of_line = [p for p in points if (p.subjects, p.control) == (subjects, control)]
+            colour = style.COLOURS[number % len(style.COLOURS)]
+            x = [sizes.index(p.clips) + 0.08 * (number - (len(lines) - 1) / 2) for p in of_line]
+            y = [p.uf1.mean() for p in of_line]
+            title = f'{subjects or "all"} subjects'
+            if control != 'none':
+                title += f', control {control}'
+            axes.plot(x, y, 'o-', color=colour, label=title)
+            for place, point in zip(x, of_line, strict=True):
+                axes.plot([place, place], point.interval, color=colour, linewidth=1)
+                axes.plot(
+                    np.full(len(point.uf1), place), point.uf1, '.', color=colour, markersize=4
+                )
+        axes.set_xticks(range(len(sizes)), [f'{size:,}' for size in sizes])
+        axes.set(xlabel='drawn clips', ylabel='UF1')
+        style.light_grid(axes)
+        figure.legend(loc='outside upper center', ncols=2)
 
 
 def uf1(confusions: np.ndarray) -> np.ndarray:
@@ -212,11 +268,11 @@ def uf1(confusions: np.ndarray) -> np.ndarray:
     return metrics.measures(confusions)['uf1']
 
 
-def described(values: np.ndarray, sign: str = '') -> str:
-    """Return a mean with its spread over runs."""
-    low, high = values.min(), values.max()
-    spread = f'{low:{sign}.3f} to {high:{sign}.3f}, {len(values)} runs'
-    return f'{values.mean():{sign}.3f} ({spread})'
+def described(values: np.ndarray, interval: Sequence[float], sign: str = '') -> str:
+    """Return a mean with its interval over subjects and its spread over runs."""
+    low, high = interval
+    spread = f'{values.min():{sign}.3f} to {values.max():{sign}.3f}, {len(values)} runs'
+    return f'{values.mean():{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}] ({spread})'
 
 
 def raised(v: np.ndarray) -> np.ndarray:
