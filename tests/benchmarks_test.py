@@ -27,6 +27,7 @@ FIGURES = {
     'gan': r'2 GANs, .*ratio \d',
     'kills': r'build \| 1 \| [\w ]+ 1 \| \d+ \| 0 \| 0 \|',
     'hostile_files': r'predictions\.csv +3 GB of holes +\d+ MB  /predictions\.csv: is not a table',
+    'lowering': r'ststnet, matmul: exported for cuda: .*train \d+ kB',
     'movement': r'dis: of 2 movements the first region is right in \d',
     'predict': r'video, known key frames: [\d.]+ s, processor [\d.]+ s, 1 clips',
     'recordings': r'check .* times as fast .* MB at the end',
