@@ -216,9 +216,7 @@ def without_head(flow: np.ndarray) -> np.ndarray:
     if flow.ndim < 3 or flow.shape[-1] != 2:
         raise UserError(f'without_head: flow has shape {list(flow.shape)}; needs [..., H, W, 2]')
     height, width, components = flow.shape[-3:]
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    affine = np.stack([np.ones_like(x), x, y], -1).reshape(-1, 3)
-    basis = np.linalg.qr(affine)[0].astype(np.float32)
+    basis = _affine(height, width)
     flat = flow.reshape(-1, height * width, components)
     head = np.einsum('pb,qb,tqc->tpc', basis, basis, flat, optimize=True)
     return (flat - head).reshape(flow.shape)
@@ -251,6 +249,93 @@ def strongest(
         if steady:
             field = without_head(field)
         motions.append(magnitude(field).mean())
+    return _largest(motions)
+
+
+APEX_SIDE = 128  # pixels: larger frames are shrunk before an apex is looked for
+FINE, AROUND = 1.0, 2.0  # pixels: standard deviations of the blurs of `texture`
+
+
+def texture(image: np.ndarray) -> np.ndarray:
+    """Return how well the flow of each pixel can be measured, 0 to 1.
+
+    The squared slope of the brightness around a pixel, t, as t / (t + median): where an image is
+    smooth, flow is a guess from its neighbours; above the median more slope says little more.
+
+    Args:
+        image: uint8[H, W].
+
+    Returns:
+        float32[H, W]; all 1 for an image without any slope.
+    """
+    smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), FINE)
+    squares = cv2.Sobel(smooth, cv2.CV_32F, 1, 0) ** 2 + cv2.Sobel(smooth, cv2.CV_32F, 0, 1) ** 2
+    slope = cv2.GaussianBlur(squares, (0, 0), AROUND)
+    usual = np.median(slope)
+    return slope / (slope + usual) if usual > 0 else np.ones_like(slope)
+
+
+def apex(onset: np.ndarray, frames: Iterable[np.ndarray]) -> int:
+    """Return the frame in which the face has moved most from the onset frame.
+
+    Stands in for an apex that nobody annotated. The head's motion is the affine field that fits
+    the flow best. Each frame is drawn back by it, and the face's motion is what moved then, again
+    without its best affine part. In both fits, and in the mean length of what is left, pixels
+    count by their texture. Flow is that of dense inverse search, for a ninth of TV-L1's time.
+    On drawn faces the apex is nearer to the truth than by `strongest` (benchmarks/README.md).
+
+    Args:
+        onset: uint8[H, W].
+        frames: such frames.
+
+    Returns:
+        Its index; the first of equal ones.
+
+    Raises:
+        UserError: no frame.
+    """
+    onset = _shrunk(onset)
+    weight = texture(onset)
+    basis = _affine(*onset.shape)
+    weighted = basis * weight.reshape(-1, 1)
+    fit = np.linalg.solve(weighted.T @ basis, weighted.T)  # flow -> its best affine part
+    here = np.stack(np.meshgrid(*map(np.arange, onset.shape[::-1])), -1).astype(np.float32)
+    motions = []
+    for frame in map(_shrunk, frames):
+        head = _head(dis(onset, frame), basis, fit)
+        back = cv2.remap(
+            frame, here + head, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        left = dis(onset, back)
+        left -= _head(left, basis, fit)
+        motions.append((magnitude(left) * weight).mean())
+    return _largest(motions)
+
+
+def _head(flow, basis, fit):
+    """The affine part of a flow [H, W, 2]."""
+    return (basis @ (fit @ flow.reshape(-1, 2))).reshape(flow.shape)
+
+
+def _affine(height, width):
+    """Orthonormal columns [H * W, 3] that span the affine functions of a pixel's place."""
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    columns = np.stack([np.ones_like(x), x, y], -1).reshape(-1, 3)
+    return np.linalg.qr(columns)[0].astype(np.float32)
+
+
+def _shrunk(frame):
+    """The frame, APEX_SIDE pixels along its longer side at most."""
+    frame = np.asarray(frame)
+    scale = APEX_SIDE / max(frame.shape[:2])
+    if scale >= 1:
+        return frame
+    height, width = (max(round(scale * side), 1) for side in frame.shape[:2])
+    return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _largest(motions):
+    """Index of the largest, the first of equal ones; UserError without any."""
     if not motions:
         raise UserError('flow: no frame to look for an apex in; needs at least one after the onset')
     return int(np.argmax(motions))

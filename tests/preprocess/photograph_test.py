@@ -118,3 +118,4 @@ def test_the_frame_that_moves_most_is_the_apex(video, crop):
     """Releases without an apex, and recordings, are given it by this motion."""
     onset, *others = [face.cut(frame, crop) for frame in video]
     assert 1 + flow.strongest(onset, others, method='farneback') == APEX
+    assert 1 + flow.apex(onset, others) == APEX
