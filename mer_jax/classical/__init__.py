@@ -50,6 +50,7 @@ HEADS = {  # by head.name
     'none': HeadEntry(kept=True),
     'svm': HeadEntry(kept=True, drawn=True),
     'logistic': HeadEntry(kept=False),
+    'ridge': HeadEntry(kept=False),
     'stack': HeadEntry(kept=False, with_network=True),
 }
 NETWORK = 'network'  # a further name of a feature: the last hidden layer of the fold's network

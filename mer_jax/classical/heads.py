@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax.classical import logistic, stack, svm, unit_svms
+from mer_jax.classical import logistic, ridge, stack, svm, unit_svms
 from mer_jax.runfiles.detectors import DetectorTable
 from mer_jax.runfiles.stacks import StackTable
 from mer_jax.runfiles.svms import SvmArrays, SvmTable
@@ -51,6 +51,12 @@ def svms(problem: Problem) -> Solution:
 def regressions(problem: Problem) -> Solution:
     """Separate classes by logistic regressions, see logistic.py."""
     scores, fitted = logistic.predict(*_arguments(problem), classes=len(problem.names.classes))
+    return Solution(scores, (svm.table(fitted, problem.folds, problem.titles),))
+
+
+def ridges(problem: Problem) -> Solution:
+    """Separate classes by kernel ridge regressions, see ridge.py."""
+    scores, fitted = ridge.predict(*_arguments(problem), classes=len(problem.names.classes))
     return Solution(scores, (svm.table(fitted, problem.folds, problem.titles),))
 
 

@@ -53,6 +53,7 @@ TASKS = {  # by data.task
         heads={
             'svm': 'mer_jax.classical.heads:svms',
             'logistic': 'mer_jax.classical.heads:regressions',
+            'ridge': 'mer_jax.classical.heads:ridges',
             'stack': 'mer_jax.classical.heads:stacks',
         },
         opens=True,

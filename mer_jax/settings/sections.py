@@ -587,8 +587,10 @@ class Head:
     name: str = field(
         'none',
         'none: the network predicts. svm: an SVM, balanced. logistic: a logistic regression, '
-        'balanced, for few features such as detected_units. stack: SVMs and a network that drawn '
-        'faces alone trained (model.pretrain), whose scores each fold combines by two weights.',
+        'balanced, for few features such as detected_units. ridge: a kernel ridge regression on '
+        'each kind of features by itself, balanced, whose scores are averaged. stack: SVMs and a '
+        'network that drawn faces alone trained (model.pretrain), whose scores each fold combines '
+        'by two weights.',
         entries='HEADS',
     )
     combine: str = field(

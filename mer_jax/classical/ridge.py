@@ -1,0 +1,138 @@
+"""Kernel ridge regression on each kind of features by itself, whose scores are averaged.
+
+An SVM on several kinds of features at once adds their distances, so that one kind that is far off
+hides that the others agree. Here each kind has a regression of its own. Classes weigh the same.
+Width of the kernel and penalty are chosen as those of SVMs, by an inner cross-validation over
+groups of training subjects.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import linalg
+
+from mer_jax.classical import svm, threads
+from mer_jax.classical.svm import NEVER, NOBODY, Choice, Clips, Svm
+from mer_jax.settings import sections
+from mer_jax.types import Folds, Samples
+
+
+def predict(
+    blocks: Sequence[np.ndarray],
+    hidden: np.ndarray | None,
+    samples: Samples,
+    folds: Folds,
+    settings: sections.Head,
+    *,
+    classes: int,
+) -> tuple[np.ndarray, list[list[Svm]]]:
+    """Fit all runs, and predict held-out rows; arguments are those of svm.predict.
+
+    Returns:
+        Scores float32[R, K], sorted as held_out.order says; and what each run chose.
+
+    Raises:
+        UserError: features are not finite.
+    """
+    svm.refuse_not_finite(blocks, hidden)
+
+    def fit_run(run: int) -> tuple[np.ndarray, list[Svm]]:
+        clips = svm.clips_of_run(blocks, hidden, samples, run, classes=classes)
+        train, test = svm.rows_of_run(samples, folds, run)
+        return fit_fold(clips, train, test, settings, seed=int(folds.seed[run]))
+
+    with threads.products_in_one_thread():
+        return svm.over_runs(fit_run, folds, width=classes, title='kernel ridge regressions')
+
+
+def fit_fold(
+    clips: Clips, train: np.ndarray, test: np.ndarray, settings: sections.Head, *, seed: int
+) -> tuple[np.ndarray, list[Svm]]:
+    """Fit the regressions of one fold, and predict its test rows.
+
+    Args:
+        clips: features and labels of all clips.
+        train: int[n], training rows of the fold.
+        test: int[m], rows to predict.
+        settings: of section head; cost is the inverse of the penalty.
+        seed: of the draw of the inner folds.
+
+    Returns:
+        Scores float32[m, K], the mean of the top_k best choices; and these, the best first.
+    """
+    grid = svm.choices(settings)
+    uf1 = np.full(len(grid), np.nan)
+    if len(grid) > 1:
+        uf1 = _inner_uf1(clips, train, grid, settings, seed=seed)
+    best = np.argsort(-uf1, kind='stable')[: settings.top_k]
+    rows = np.concatenate([train, test])
+    chosen = [grid[number] for number in best]
+    both = scores_of(clips, train, rows, chosen, scale=settings.scale)
+    fitted = []
+    for number, of_rows in zip(best, both, strict=True):
+        accuracy = float(np.mean(of_rows[: len(train)].argmax(1) == clips.label[train]))
+        kept = svm.record(grid[number], [], np.zeros((0, 0)), [])
+        fitted.append(kept._replace(uf1=float(uf1[number]), training_accuracy=accuracy))
+    return both.mean(0)[len(train) :].astype(np.float32), fitted
+
+
+def _inner_uf1(clips, train, grid, settings, *, seed):
+    """Return the UF1 of each choice by cross-validation over groups of subjects."""
+    generated = train[clips.subject[train] == NOBODY]
+    train = train[clips.subject[train] != NOBODY]
+    label, subject = clips.label[train], clips.subject[train]
+    scores = np.zeros((len(grid), len(train), clips.classes))
+    for kept, left_out in svm.inner_splits(label, subject, settings.inner_folds, seed=seed):
+        inner_train = np.concatenate([train[kept], generated])
+        scores[:, left_out] = scores_of(
+            clips, inner_train, train[left_out], grid, scale=settings.scale
+        )
+    return svm.uf1_of_choices(scores, label)
+
+
+def scores_of(
+    clips: Clips, train: np.ndarray, rows: np.ndarray, choices: Sequence[Choice], *, scale: str
+) -> np.ndarray:
+    """Fit regressions by some choices, and predict rows.
+
+    A regression minimises the weighted squared error of 1 minus 1/K for the class of a clip and
+    -1/K for the others, plus the squared length of its weights over the cost.
+
+    Args:
+        clips: features and labels of all clips.
+        train: int[n], rows to fit.
+        rows: int[m], rows to predict.
+        choices: kernel, cost and gamma.
+        scale: as of svm.products, for each kind of features by itself.
+
+    Returns:
+        float64[C, m, K], the mean over kinds of features, and over clips and their mirror images.
+    """
+    label = clips.label[train]
+    present = np.unique(label)
+    count = np.bincount(label, minlength=clips.classes)
+    views = len(clips.blocks[0])
+    weight = np.tile(len(train) / (len(present) * count[label]), views)
+    target = np.tile(np.eye(clips.classes)[label][:, present] - 1 / len(present), (views, 1))
+    total = np.zeros((len(choices), views, len(rows), len(present)))
+    for block in clips.blocks:
+        inner_products = svm.products([block], train, rows, scale=scale)
+        widths = itertools.groupby(range(len(choices)), lambda number: choices[number].gamma)
+        for gamma, numbers in widths:
+            kernel = choices[0].kernel
+            train_kernel, rows_kernel = svm.kernels(inner_products, kernel, gamma)
+            for number in numbers:
+                dual = _dual(train_kernel, 1 / (choices[number].cost * weight), target)
+                total[number] += (rows_kernel @ dual).reshape(total.shape[1:])
+    scores = np.full((len(choices), len(rows), clips.classes), NEVER)
+    scores[..., present] = total.mean(1) / len(clips.blocks)
+    return scores
+
+
+def _dual(kernel, penalty, target):
+    """Return the coefficients [n, K] of the training rows."""
+    matrix = kernel.copy()
+    matrix[np.diag_indices(len(matrix))] += penalty
+    factor = linalg.cho_factor(matrix, overwrite_a=True, check_finite=False)
+    return linalg.cho_solve(factor, target, check_finite=False)
