@@ -33,6 +33,7 @@ FIGURES = {
     'recordings': r'check .* times as fast .* MB at the end',
     'onnx_export': r'ststnet +28x28x3 +1,683 .* \d\.\de-\d+ ',
     'recording_search': r'\| 30 \| 1 \| [\d.]+ \| [\d.]+ \|',
+    'unit_sizes': r'28 pixels: F1 [\d.]+ .*\([+-][\d.]+ \[[+-].*p [\d.]+\)',
     'magnification': r'output +2.0 px: motion / wanted head [\d.]+',
 }
 TORCH = ('against_pytorch', 'gan')
