@@ -39,19 +39,22 @@ class FittedFeature(NamedTuple):
 class HeadEntry(NamedTuple):
     """What the program knows about a head, beside the tasks that it is made for."""
 
+    title: str  # of one fitted head; '' where the network predicts
     # whether the files of a run hold what was fitted, so that it predicts new clips
-    kept: bool
+    kept: bool = True
+    # whether explain knows what it looks at
+    explained: bool = True
     drawn: bool = False  # whether drawn faces can train it beside clips
     # whether the classes by a network that drawn faces trained are combined with it
     with_network: bool = False
 
 
 HEADS = {  # by head.name
-    'none': HeadEntry(kept=True),
-    'svm': HeadEntry(kept=True, drawn=True),
-    'logistic': HeadEntry(kept=False),
-    'ridge': HeadEntry(kept=False),
-    'stack': HeadEntry(kept=False, with_network=True),
+    'none': HeadEntry(''),
+    'svm': HeadEntry('SVM', drawn=True),
+    'logistic': HeadEntry('logistic regression', explained=False),
+    'ridge': HeadEntry('ridge regression', kept=False, explained=False),
+    'stack': HeadEntry('stack', kept=False, explained=False, with_network=True),
 }
 NETWORK = 'network'  # a further name of a feature: the last hidden layer of the fold's network
 FLOW = ('u', 'v')
@@ -98,27 +101,48 @@ def fitted_features(head: sections.Head) -> list[str]:
     return [name for name in head.features.split('+') if name in FITTED]
 
 
-def refuse_unkept(head: sections.Head, path: str | Path) -> None:
+def refuse_unkept(settings: sections.Settings, path: str | Path) -> None:
     """Refuse a run that does not keep what its folds fitted.
 
     Args:
-        head: what predicts.
+        settings: of the run.
         path: of the run, for the message.
 
     Raises:
         UserError: the run can predict no new clips.
     """
-    fitted = fitted_features(head)
-    if not HEADS[head.name].kept or fitted or head.drawn:
-        key, value = 'head.name', head.name
-        if head.drawn:
-            key, value = 'head.drawn', head.drawn
-        if fitted:
-            key, value = 'head.features', head.features
-        raise UserError(
-            f'{path}: {key} is {value!r}: what each fold fitted is not kept; allowed: a run by a '
-            'network, or by SVMs on features of clips'
-        )
+    head, reason = settings.head, 'what each fold fitted is not kept'
+    if not HEADS[head.name].kept:
+        _refuse(path, 'head.name', head.name, reason)
+    for key, faces in (('head.drawn', head.drawn), ('detectors.drawn', settings.detectors.drawn)):
+        if faces:
+            _refuse(path, key, faces, reason)
+
+
+def refuse_unexplained(settings: sections.Settings, path: str | Path) -> None:
+    """Refuse a run of which the verb explain does not know what it looks at.
+
+    Args:
+        settings: of the run.
+        path: of the run, for the message.
+
+    Raises:
+        UserError: other than networks and SVMs on features of clips predict.
+    """
+    head, reason = settings.head, 'explain does not know what it looks at'
+    if fitted_features(head):
+        _refuse(path, 'head.features', head.features, reason)
+    if head.drawn:
+        _refuse(path, 'head.drawn', head.drawn, reason)
+    if not HEADS[head.name].explained:
+        _refuse(path, 'head.name', head.name, reason)
+
+
+def _refuse(path, key, value, reason):
+    raise UserError(
+        f'{path}: {key} is {value!r}: {reason}; allowed: a run by a network, or by SVMs on '
+        'features of clips'
+    )
 
 
 def computed_features(head: sections.Head, detectors: sections.Detectors) -> list[str]:

@@ -75,7 +75,7 @@ def _outputs(units, known, samples, folds, names):
         rows = test[position]
         key = train.tobytes(), rows.tobytes()
         if key not in of_rows:
-            of_rows[key] = logistic.balanced(
+            of_rows[key], _ = logistic.balanced(
                 units[train],
                 samples.label[train],
                 units[rows],

@@ -10,13 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from mer_jax.classical import logistic, ridge, stack, svm, unit_svms
-from mer_jax.runfiles.detectors import DetectorTable
+from mer_jax.runfiles.detectors import DetectorArrays, DetectorTable
+from mer_jax.runfiles.regressions import RegressionArrays
 from mer_jax.runfiles.stacks import StackTable
 from mer_jax.runfiles.svms import SvmArrays, SvmTable
 from mer_jax.settings import sections
 from mer_jax.types import Folds, Names, Samples
 
-RunFile = SvmTable | SvmArrays | DetectorTable | StackTable
+RunFile = SvmTable | SvmArrays | RegressionArrays | DetectorTable | DetectorArrays | StackTable
 
 
 class Problem(NamedTuple):
@@ -51,7 +52,11 @@ def svms(problem: Problem) -> Solution:
 def regressions(problem: Problem) -> Solution:
     """Separate classes by logistic regressions, see logistic.py."""
     scores, fitted = logistic.predict(*_arguments(problem), classes=len(problem.names.classes))
-    return Solution(scores, (svm.table(fitted, problem.folds, problem.titles),))
+    chosen = []
+    for of_run in fitted:
+        chosen.append([one.chosen for one in of_run])
+    table = svm.table(chosen, problem.folds, problem.titles)
+    return Solution(scores, (table, logistic.arrays(fitted)))
 
 
 def ridges(problem: Problem) -> Solution:

@@ -577,6 +577,38 @@ def scaled(
     return np.concatenate(of_train, axis=1), np.concatenate(of_rows, axis=1)
 
 
+def without_scale(
+    weight: np.ndarray,
+    intercept: np.ndarray,
+    blocks: Sequence[np.ndarray],
+    train: np.ndarray,
+    *,
+    scale: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights of features as they are, of weights of scaled features.
+
+    Args:
+        weight: float64[k, D], of all blocks side by side, scaled as by `scaled`.
+        intercept: float64[k].
+        blocks: features [M, N, D] each.
+        train: int[n], training rows; the scale is fitted to them.
+        scale: as of `products`.
+
+    Returns:
+        Weights float64[k, D] and intercepts float64[k], by which features have the same decisions.
+    """
+    first, weights = 0, []
+    for block in blocks:
+        features = np.concatenate(block[:, train]).astype(np.float64)
+        mean, spread, share = _fit_scale(features, scale, len(blocks))
+        width = block.shape[-1]
+        of_block = weight[:, first : first + width] / (spread * np.sqrt(share))
+        intercept = intercept - np.sum(of_block * mean, axis=1)
+        weights.append(of_block)
+        first += width
+    return np.concatenate(weights, axis=1), intercept
+
+
 def _fit_scale(features, scale, blocks):
     """Return mean and spread of each feature, and what inner products are divided by."""
     if scale == 'none':

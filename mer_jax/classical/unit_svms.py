@@ -16,7 +16,7 @@ from mer_jax.classical.svm import NOBODY, Choice
 from mer_jax.evaluation.metrics import nanmean
 from mer_jax.evaluation.units import unit_f1
 from mer_jax.folds.rows import of_data_set
-from mer_jax.runfiles.detectors import DetectorRow, DetectorTable
+from mer_jax.runfiles.detectors import DetectorArrays, DetectorRow, DetectorTable, UnitSvms
 from mer_jax.settings import sections
 from mer_jax.types import Folds, Samples
 
@@ -45,12 +45,32 @@ class Detector(NamedTuple):
     support_vectors: int
 
 
+class Fitted(NamedTuple):
+    """What one fold fitted."""
+
+    detectors: list[Detector]  # of each unit, choice after choice
+    svms: list[UnitSvms]  # of each choice
+
+
 class Detected(NamedTuple):
     """Outputs of the detectors of one fold; above 0 a unit is present."""
 
     train: np.ndarray  # float32[n, A], each by detectors that did not see its subject
     test: np.ndarray  # float32[m, A]
-    detectors: list[Detector]
+    fitted: Fitted
+
+    @property
+    def detectors(self) -> list[Detector]:
+        """Return what was fitted for each unit."""
+        return self.fitted.detectors
+
+
+class UnitSvm(NamedTuple):
+    """The fitted SVM of one unit."""
+
+    position: np.ndarray  # int[s], of the support vectors in the kernels of training rows
+    dual: np.ndarray  # float64[s]
+    intercept: float
 
 
 def predict(
@@ -101,7 +121,7 @@ def outputs_of_runs(
     folds: Folds,
     settings: sections.Detectors,
     drawn: svm.Drawn | None = None,
-) -> tuple[np.ndarray, list[list[Detector]]]:
+) -> tuple[np.ndarray, list[Fitted]]:
     """Return detector outputs as features of clips, fitted in each run.
 
     Args:
@@ -114,24 +134,78 @@ def outputs_of_runs(
 
     Returns:
         float32[F, N, A]: of training rows by detectors that did not see their subject, of test rows
-        by those of all training rows, 0 of rows that take no part in a run; and the detectors of
-        each run.
+        by those of all training rows, 0 of rows that take no part in a run; and what each run
+        fitted.
     """
     svm.refuse_not_finite(blocks, None)
     subject = np.where(of_data_set(samples), samples.subject, NOBODY)
     coded = with_drawn(Coded(blocks, units, subject), drawn)
     outputs = np.zeros((len(folds.fold), *units.shape), np.float32)
 
-    def fit_run(run: int) -> tuple[np.ndarray, list[Detector]]:
+    def fit_run(run: int) -> tuple[np.ndarray, Fitted]:
         train, test = svm.rows_of_run(samples, folds, run)
         detected = fit_fold(coded, train, test, settings, seed=int(folds.seed[run]), nested=True)
         outputs[run, train] = detected.train
         outputs[run, test] = detected.test
-        return detected.test, detected.detectors
+        return detected.test, detected.fitted
 
     with threads.products_in_one_thread():
-        _, detectors = svm.over_runs(fit_run, folds, width=units.shape[1], title=TITLE)
-    return outputs, detectors
+        _, fitted = svm.over_runs(fit_run, folds, width=units.shape[1], title=TITLE)
+    return outputs, fitted
+
+
+def has_known_unit(coded: Coded, train: np.ndarray) -> np.ndarray:
+    """Return which training rows detectors are fitted to: clips with a known unit.
+
+    Args:
+        coded: features and action units of all clips.
+        train: int[n], training rows of a fold.
+
+    Returns:
+        bool[n].
+    """
+    return ~np.isnan(coded.units[train]).all(1) & (coded.subject[train] != NOBODY)
+
+
+def stored_outputs(
+    coded: Coded,
+    train: np.ndarray,
+    svms: Sequence[UnitSvms],
+    blocks: Sequence[np.ndarray],
+    settings: sections.Detectors,
+) -> np.ndarray:
+    """Detect the units of new clips by SVMs as they were fitted.
+
+    Args:
+        coded: features and action units of the data set, without drawn faces.
+        train: int[n], training rows of the fold.
+        svms: of the fold, at least one.
+        blocks: features of the new clips, [M, m, D] each.
+        settings: how they were fitted.
+
+    Returns:
+        float32[m, A], the mean over choices.
+    """
+    count = len(coded.units)
+    both = [np.concatenate(pair, axis=1) for pair in zip(coded.blocks, blocks, strict=True)]
+    new = np.arange(count, count + blocks[0].shape[1])
+    of_clips = train[has_known_unit(coded, train)]
+    inner_products = svm.products(both, of_clips, new, scale=settings.scale)
+    position = np.zeros(count, int)
+    position[of_clips] = np.arange(len(of_clips))
+    outputs = []
+    for one in svms:
+        _, kernel = svm.kernels(inner_products, settings.kernel, float(one.gamma))
+        view, row = np.divmod(one.support, count)
+        columns = view * len(of_clips) + position[row]
+        decision = np.full((len(kernel), len(one.count)), ABSENT)
+        first = np.concatenate([[0], np.cumsum(one.count)])
+        for unit in np.flatnonzero(one.count):
+            part = slice(first[unit], first[unit + 1])
+            decision[:, unit] = kernel[:, columns[part]] @ one.dual[part] + one.intercept[unit]
+        of_views = decision.reshape(-1, len(new), len(one.count))
+        outputs.append(of_views.mean(0).astype(np.float32))
+    return np.mean(outputs, axis=0).astype(np.float32)
 
 
 def with_drawn(coded: Coded, drawn: svm.Drawn | None) -> Coded:
@@ -178,30 +252,30 @@ def fit_fold(
     Raises:
         UserError: there are too few training subjects to choose by, or to predict.
     """
-    known = ~np.isnan(coded.units[train]).all(1) & (coded.subject[train] != NOBODY)
-    fitted_rows, others = train[known], train[~known]
+    known = has_known_unit(coded, train)
+    of_clips, others = train[known], train[~known]
     grid = svm.choices(settings, drawn=coded.drawn > 0)
     of_train = np.zeros((len(train), coded.units.shape[1]), np.float32)
     f1 = np.full((len(grid), coded.units.shape[1]), np.nan)
     best = [0]
     if len(grid) > 1 or nested:
-        inner = _inner_outputs(coded, fitted_rows, train, grid, settings, seed=seed)
-        f1 = np.array([unit_f1(coded.units[fitted_rows], of_rows[known] > 0) for of_rows in inner])
+        inner = _inner_outputs(coded, of_clips, train, grid, settings, seed=seed)
+        f1 = np.array([unit_f1(coded.units[of_clips], of_rows[known] > 0) for of_rows in inner])
         mean = np.nan_to_num(nanmean(f1, axis=-1))
         # Of equal choices the first one: the widest kernel, then the lowest cost.
         best = np.argsort(-mean, kind='stable')[: settings.top_k]
         of_train = inner[best].mean(0)
     # Subjects without a known unit trained no detector, so all detectors may predict them.
-    apart = ~np.isin(coded.subject[others], coded.subject[fitted_rows])
+    apart = ~np.isin(coded.subject[others], coded.subject[of_clips])
     apart |= coded.subject[others] == NOBODY
     rows = np.concatenate([others[apart], test])
-    with_faces = _with_faces(coded, fitted_rows)
+    with_faces = _with_faces(coded, of_clips)
     inner_products = svm.products(
         coded.blocks, with_faces, rows, scale=settings.scale, drawn=coded.drawn
     )
-    outputs, detectors = [], []
+    outputs, detectors, svms = [], [], []
     for number in best:
-        of_choice, counts = _fit_units(
+        of_choice, of_units = _fit_units(
             svm.kernels(inner_products, grid[number].kernel, grid[number].gamma),
             coded.units[with_faces],
             grid[number],
@@ -209,11 +283,13 @@ def fit_fold(
         )
         outputs.append(of_choice)
         detectors += _detectors(
-            coded.units[with_faces], coded.drawn, grid[number], f1[number], counts
+            coded.units[with_faces], coded.drawn, grid[number], f1[number], of_units
         )
+        svms.append(_stored(of_units, grid[number].gamma, with_faces, len(coded.units)))
     mean_output = np.mean(outputs, axis=0).astype(np.float32)
     of_train[np.flatnonzero(~known)[apart]] = mean_output[: apart.sum()]
-    return Detected(of_train.astype(np.float32), mean_output[apart.sum() :], detectors)
+    of_test = mean_output[apart.sum() :]
+    return Detected(of_train.astype(np.float32), of_test, Fitted(detectors, svms))
 
 
 def _inner_outputs(coded, fitted_rows, train, grid, settings, *, seed):
@@ -272,16 +348,17 @@ def _fit_units(matrices, units, choice, drawn):
         drawn: so many of the last rows are drawn faces.
 
     Returns:
-        Outputs float32[m, A], the mean over the M views; support vectors int[A], 0 without an SVM.
+        Outputs float32[m, A], the mean over the M views; and the SVM of each unit, None without.
     """
     from sklearn.svm import SVC  # here: loading it takes a second, in every run
 
     train_kernel, test_kernel = matrices
     views = len(train_kernel) // len(units)
     outputs = np.full((len(test_kernel), units.shape[1]), ABSENT)
-    counts = np.zeros(units.shape[1], int)
+    of_units: list[UnitSvm | None] = []
     for column, unit in enumerate(_seen(units, choice, drawn).T):
         if not is_learnable(unit):
+            of_units.append(None)
             continue
         known = ~np.isnan(unit)
         rows = np.flatnonzero(np.tile(known, views))
@@ -294,11 +371,26 @@ def _fit_units(matrices, units, choice, drawn):
         else:
             svc = SVC(kernel='precomputed', C=choice.cost, class_weight='balanced')
             svc.fit(kernel, label)
-        counts[column] = len(svc.support_)
+        of_units.append(UnitSvm(rows[svc.support_], svc.dual_coef_[0], float(svc.intercept_[0])))
         if len(test_kernel):
             outputs[:, column] = svc.decision_function(test_kernel[:, rows])
     of_views = outputs.reshape(views, -1, units.shape[1])
-    return of_views.mean(0).astype(np.float32), counts
+    return of_views.mean(0).astype(np.float32), of_units
+
+
+def _stored(of_units, gamma, train, count):
+    """Return the SVMs of all units as detectors.npz holds them; count: rows of the data set."""
+    fitted = [one for one in of_units if one is not None]
+    counts = [0 if one is None else len(one.dual) for one in of_units]
+    position = np.concatenate([np.zeros(0, int), *(one.position for one in fitted)])
+    view, place = np.divmod(position, len(train))
+    return UnitSvms(
+        gamma=np.float64(gamma),
+        count=np.array(counts, np.int32),
+        support=(train[place] + view * count).astype(np.int32),
+        dual=np.concatenate([np.zeros(0), *(one.dual for one in fitted)]),
+        intercept=np.array([0.0 if one is None else one.intercept for one in of_units]),
+    )
 
 
 def _seen(units, choice, drawn):
@@ -318,7 +410,7 @@ def is_learnable(unit: np.ndarray) -> bool:
     return bool(np.sum(unit == 1) >= FEWEST_PRESENT and np.any(unit == 0))
 
 
-def _detectors(units, drawn, choice, f1, counts):
+def _detectors(units, drawn, choice, f1, of_units):
     """Return what was fitted for each unit."""
     detectors = []
     seen = _seen(units, choice, drawn)
@@ -330,10 +422,24 @@ def _detectors(units, drawn, choice, f1, counts):
                 present=int(np.sum(unit == 1)),
                 choice=choice if is_learnable(seen[:, column]) else None,
                 inner_f1=float(f1[column]),
-                support_vectors=int(counts[column]),
+                support_vectors=0 if of_units[column] is None else len(of_units[column].dual),
             )
         )
     return detectors
+
+
+def arrays(outputs: np.ndarray, fitted: Sequence[Fitted]) -> DetectorArrays:
+    """Return the content of detectors.npz.
+
+    Args:
+        outputs: float32[F, N, A], of `outputs_of_runs`.
+        fitted: what each run fitted.
+    """
+    svms = {}
+    for run, of_run in enumerate(fitted):
+        for rank, one in enumerate(of_run.svms, 1):
+            svms[run, rank] = one
+    return DetectorArrays(outputs, svms)
 
 
 def table(

@@ -32,6 +32,7 @@ from mer_jax.errors import UserError
 from mer_jax.experiment import TASKS, LearnerEntry, engine, learner_entry, spotter
 from mer_jax.experiment import folder as run_folder
 from mer_jax.folds import RESAMPLERS, protocols, resampling
+from mer_jax.folds.rows import of_data_set
 from mer_jax.generation import GanRun
 from mer_jax.models import torch_weights, weights_files
 from mer_jax.runfiles import files
@@ -450,16 +451,18 @@ def _plan_facts(settings):
 def head_scores(experiment: Experiment, hidden: np.ndarray | None) -> heads.Solution:
     """Fit the head of every run, and score its held-out rows.
 
+    Of features that are fitted in each run there is one at most: FITTED has one entry, and a head
+    takes one array of each run (heads.Problem), which is that of its network or of this feature.
+
     Args:
         experiment: of `experiment`.
         hidden: as in `svm_blocks`.
     """
     settings, data = experiment.settings, experiment.data
     blocks, of_runs = svm_blocks(experiment, hidden)
-    tables = ()
+    files_of_feature = ()
     for name in fitted_features(settings.head):
-        of_runs, table = _fitted_feature(experiment, name)
-        tables = (table,)
+        of_runs, files_of_feature = _fitted_feature(experiment, name)
     problem = heads.Problem(
         blocks,
         of_runs,
@@ -472,26 +475,52 @@ def head_scores(experiment: Experiment, hidden: np.ndarray | None) -> heads.Solu
     )
     predict = entries.loaded(TASKS[settings.data.task].heads[settings.head.name])
     solution = predict(problem)
-    return solution._replace(files=(*solution.files, *tables))
+    return solution._replace(files=(*solution.files, *files_of_feature))
 
 
 def _fitted_feature(experiment, name):
-    """(features float32[F, N, D] that each run is fitted to, the table of what was fitted)."""
+    """(features float32[F, N, D] that each run is fitted to, the files of what was fitted)."""
     settings, data = experiment.settings, experiment.data
-    blocks = features.extract(
-        settings.detectors.features.split('+'),
-        data.samples.image,
-        data.landmarks,
-        channels=channels.parse(settings.data.channels),
-        mirror=settings.detectors.mirror,
-    )
+    blocks = detector_blocks(settings, data.samples.image, data.landmarks)
     titles, units = _target_units(experiment)
     fit = entries.loaded(FITTED[name].value)
     drawn = _drawn(experiment, settings.detectors, settings.detectors.features.split('+'))
-    outputs, detectors = fit(
-        blocks, units, data.samples, experiment.folds, settings.detectors, drawn
+    outputs, fitted = fit(blocks, units, data.samples, experiment.folds, settings.detectors, drawn)
+    detectors = [of_run.detectors for of_run in fitted]
+    table = unit_svms.table(detectors, experiment.folds, experiment.titles, titles)
+    return outputs, (table, unit_svms.arrays(outputs, fitted))
+
+
+def detector_blocks(
+    settings: Settings, image: np.ndarray, landmarks: np.ndarray | None
+) -> list[np.ndarray]:
+    """Compute the features that detectors of action units learn.
+
+    Args:
+        settings: of the experiment.
+        image: [N, ...], of clips.
+        landmarks: float32[N, 68, 2]; None where no feature takes them.
+
+    Returns:
+        [M, N, D] each.
+    """
+    return features.extract(
+        settings.detectors.features.split('+'),
+        image,
+        landmarks,
+        channels=channels.parse(settings.data.channels),
+        mirror=settings.detectors.mirror,
     )
-    return outputs, unit_svms.table(detectors, experiment.folds, experiment.titles, titles)
+
+
+def coded(experiment: Experiment) -> unit_svms.Coded:
+    """Return the features and action units of all clips, as detectors learn them."""
+    settings, data = experiment.settings, experiment.data
+    _, units = _target_units(experiment)
+    samples = data.samples
+    subject = np.where(of_data_set(samples), samples.subject, svm.NOBODY)
+    blocks = detector_blocks(settings, samples.image, data.landmarks)
+    return unit_svms.Coded(blocks, units, subject)
 
 
 def _target_units(experiment):

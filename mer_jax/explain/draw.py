@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mer_jax.classical import refuse_unkept
+from mer_jax.classical import refuse_unexplained
 from mer_jax.data import channels
 from mer_jax.errors import UserError
 from mer_jax.experiment import build, check_by_class, pretraining, results, run
@@ -61,7 +61,7 @@ def explain(config: rules.Config, workdir: str | Path) -> dict:
     if not by_svm:
         maps.refuse(settings.model.name, names)
     folder = run_folder.finished(workdir, settings)
-    refuse_unkept(settings.head, folder)
+    refuse_unexplained(settings, folder)
     parallel.start(plan.cache_folder() / 'xla')
     with lock(folder):
         experiment, shapes = run.open_run(settings, folder)

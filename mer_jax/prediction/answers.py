@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax.classical import has_network
+from mer_jax.classical import HEADS, fitted_features, has_network
 from mer_jax.data import Record
 from mer_jax.errors import UserError
 from mer_jax.evaluation import calibration
@@ -105,8 +105,9 @@ def facts(model: Model, *, from_frames: bool, cropped: bool) -> ModelFacts:
     settings, results = model.trained.settings, model.trained.facts
     calibrated = model.trained.calibration
     kinds = [settings.model.name] if has_network(settings.head) else []
-    if settings.head.name != 'none':
-        kinds.append('SVM')
+    if HEADS[settings.head.name].title:
+        kinds.append(HEADS[settings.head.name].title)
+    kinds += fitted_features(settings.head)
     metrics = results.get('metrics', {})
     interval = results.get('intervals', {}).get('uf1')
     warnings = model.recipe.warnings_for(cropped) if from_frames else ()

@@ -9,6 +9,7 @@ import hashlib
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ import jax
 import numpy as np
 
 from mer_jax import bounded
-from mer_jax.classical import has_network, svm
+from mer_jax.classical import fitted_features, has_network, svm
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.experiment import folder as run_folder
@@ -34,9 +35,10 @@ from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.folder import absolute, lock
 from mer_jax.runfiles.pack_file import PackHeader, Tensors
 from mer_jax.runfiles.predictions import PredictionTable
+from mer_jax.runfiles.regressions import Regression
 from mer_jax.settings import tree
 from mer_jax.training import held_out, parallel, plan
-from mer_jax.types import FoldState, Predictions
+from mer_jax.types import FoldState, Inputs, Predictions
 
 FILE = 'pack.safetensors'  # in the folder of the run, where no other is named
 STATE = ('params', 'batch_stats', 'fitted')  # of FoldState; a prediction needs no more
@@ -100,6 +102,12 @@ def pack(workdir: str | Path, calibrated_by: str, paths: Sequence[str], distille
 
 def _packed(folder, model, calibrated_by, distilled):
     """Return the header and the tensors of a run."""
+    if fitted_features(model.settings.head):
+        raise UserError(
+            f'{folder}: head.features is {model.settings.head.features!r}, whose detectors are '
+            'made of rows of the data set, and a pack holds none; allowed: features of clips, or a '
+            'network'
+        )
     kernel = model.svms is not None and model.settings.head.kernel != 'linear'
     if kernel and not distilled:
         raise UserError(
@@ -116,6 +124,8 @@ def _packed(folder, model, calibrated_by, distilled):
         head = _distilled(experiment, model, folder)
     elif model.svms is not None:
         head = _linear(experiment, model)
+    elif model.regressions is not None:
+        head = _regressions(experiment, model)
     by, facts = run, dict(model.facts)
     table, titles = None, list(dict.fromkeys(title for title, _ in model.members))
     if calibrated_by:
@@ -175,6 +185,26 @@ def _linear(experiment, model):
             for part, array in weights._asdict().items():
                 tensors[f'svm/{number}/{rank}/{part}'] = array
     return Head('linear', tensors, _lengths(model.svms[0]))
+
+
+def _regressions(experiment, model):
+    """Return logistic regressions as weights."""
+    data, classes = experiment.data, len(model.classes)
+    blocks = trained.features_of(model.settings, data.samples.image, data.landmarks)
+    hidden = None
+    if model.states is not None:
+        hidden_of = trained.hidden_layers(model.settings, model.states, classes)
+        hidden = hidden_of(Inputs(data.samples.image, {}))
+    tensors, member = {}, None
+    for number, of_member in enumerate(model.regressions):
+        clips = svm.clips_of_run(blocks, hidden, data.samples, number, classes=classes)
+        train, _ = svm.rows_of_run(data.samples, experiment.folds, number)
+        member = SvmMember(clips, train, ())
+        for rank, regression in enumerate(of_member):
+            check_no_row(regression.weight, member, model.members[number][0])
+            for part, array in regression._asdict().items():
+                tensors[f'regression/{number}/{rank}/{part}'] = array
+    return Head('logistic', tensors, _lengths(member))
 
 
 def _distilled(experiment, model, folder):
@@ -361,7 +391,10 @@ def load_pack(path: str | Path, fold: str = '') -> Trained:
         scores = trained.network_scores(trained.learner(settings, classes), states)
     else:
         of_head = _head_scores(path, header, tensors, chosen)
-        scores = trained.svm_scores(settings, states, classes, len(chosen), of_head)
+        of_members = None
+        if states is not None:
+            of_members = trained.hidden_layers(settings, states, classes)
+        scores = trained.head_scores(settings, of_members, len(chosen), of_head)
     title = members[chosen[0]][0] if fold else ''
     return Trained(
         title=header.title,
@@ -425,6 +458,9 @@ def _head_scores(path, header, tensors, chosen) -> HeadScores:
         networks = distil.Network(*(tensors.get(f'distilled/{name}') for name in names))
         distil.check(networks, length, classes, path)
         return lambda number, blocks: distil.scores(distil.of_member(networks, number), blocks)
+    if header.head == 'logistic':
+        of_fold = partial(_regressions_of, path, tensors, length=length, classes=classes)
+        return trained.regression_scores([of_fold(number) for number in chosen], classes)
     of_members = [_svms(path, tensors, number, length, classes) for number in chosen]
 
     def scores(number: int, blocks: Sequence[np.ndarray]) -> np.ndarray:
@@ -432,6 +468,24 @@ def _head_scores(path, header, tensors, chosen) -> HeadScores:
         return np.mean(each, axis=0)
 
     return scores
+
+
+def _regressions_of(path, tensors, number, *, length, classes):
+    """Return the logistic regressions of a member, at least one."""
+    regressions = []
+    while f'regression/{number}/{len(regressions)}/weight' in tensors:
+        name = f'regression/{number}/{len(regressions)}'
+        parts = [tensors.get(f'{name}/{part}') for part in Regression._fields]
+        one = Regression(*parts)
+        if any(part is None for part in parts) or not one.fits(length, classes):
+            raise UserError(
+                f'{path}: {name} is no regression of {length} features and up to {classes} '
+                f'classes; {pack_file.REMEDY}'
+            )
+        regressions.append(one)
+    if not regressions:
+        raise UserError(f'{path}: lacks regression/{number}/0/weight; {pack_file.REMEDY}')
+    return regressions
 
 
 def _svms(path, tensors, number, length, classes):

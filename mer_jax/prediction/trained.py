@@ -1,12 +1,15 @@
 """A finished run, opened to predict new recordings.
 
 The networks of a run open from its folder alone: checkpoints hold what was fitted to training rows.
-SVMs are stored as the row numbers of their support vectors, so a run with SVMs needs its data set.
+So do logistic regressions on features of clips. SVMs are stored as the row numbers of their support
+vectors, so a run with SVMs, or with detectors of action units, needs its data set.
 """
 
 import contextlib
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,11 +22,15 @@ import numpy as np
 
 from mer_jax.classical import (
     FEATURES,
+    computed_features,
     features,
     features_of_clips,
+    fitted_features,
     has_network,
+    logistic,
     refuse_unkept,
     svm,
+    unit_svms,
 )
 from mer_jax.data import channels, sources
 from mer_jax.entries import loaded
@@ -36,12 +43,14 @@ from mer_jax.experiment.build import Experiment
 from mer_jax.explain import svms as explained_svms
 from mer_jax.prediction import calibrated
 from mer_jax.presets import base
-from mer_jax.runfiles import files, pack_file, results
+from mer_jax.runfiles import arrays, files, pack_file, results
 from mer_jax.runfiles.config import RunConfig, check_format
+from mer_jax.runfiles.detectors import DetectorArrays
 from mer_jax.runfiles.folder import absolute
 from mer_jax.runfiles.folds import FoldTable
 from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.prediction_file import HeldOut
+from mer_jax.runfiles.regressions import Regression, RegressionArrays
 from mer_jax.runfiles.svms import SvmArrays, SvmTable
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
@@ -73,8 +82,16 @@ class SvmMember(NamedTuple):
         return [stored.choice for stored in self.svms]
 
 
+class FittedHead(NamedTuple):
+    """What predicts from features in a finished run."""
+
+    scores: HeadScores
+    svms: tuple[SvmMember, ...] | None = None
+    regressions: tuple[tuple[Regression, ...], ...] | None = None
+
+
 class Trained(NamedTuple):
-    """A trained model: the networks, or the SVMs, of every fold and seed."""
+    """A trained model: the networks, or what takes features, of every fold and seed."""
 
     title: str  # of the run
     settings: Settings  # of the experiment; its section data says what the inputs are
@@ -87,7 +104,9 @@ class Trained(NamedTuple):
     facts: dict[str, Any]  # for JSON: see `facts_of`
     # [members, ...] on the host, without the state of the optimizer; None without a network
     states: FoldState | None = None
-    svms: tuple[SvmMember, ...] | None = None  # None where the networks predict
+    svms: tuple[SvmMember, ...] | None = None  # None where something else predicts
+    # of each member, one at least; None where something else predicts
+    regressions: tuple[tuple[Regression, ...], ...] | None = None
     held_out: HeldOut | None = None  # None: nothing was held out, or a pack
 
 
@@ -121,7 +140,7 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
             f'{folder}: choose.groups is {settings.choose.groups}: the networks of the epochs that '
             'folds chose are not kept; allowed: a run without it'
         )
-    refuse_unkept(settings.head, folder)
+    refuse_unkept(settings, folder)
     parallel.start(plan.cache_folder() / 'xla')
     titles = [row.title for row in FoldTable.read(folder).rows]
     members = tuple((title, seed) for seed in range(settings.trainings) for title in titles)
@@ -132,13 +151,13 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
     states = None
     if has_network(settings.head):
         states = read_states(folder, settings, len(classes), chosen)
-    of_svms = None
-    if settings.head.name != 'none':
-        of_svms = _svm_members(folder, settings, states, chosen)
-        of_head = _of_stored(of_svms, settings.head.scale)
-        scores = svm_scores(settings, states, len(classes), len(chosen), of_head)
-    else:
+    head = None
+    if settings.head.name == 'none':
         scores = network_scores(learner(settings, len(classes)), states)
+    else:
+        run_of_head = _RunOfHead(folder, settings, len(classes), chosen, states)
+        head = FITTED_HEADS[settings.head.name](run_of_head)
+        scores = head_scores(settings, _of_members(run_of_head), len(chosen), head.scores)
     table = calibrated.outputs(folder, run)
     return Trained(
         title=run.name,
@@ -151,7 +170,8 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
         calibration=calibrated.of_run(folder, run, table, members[chosen[0]][0] if fold else ''),
         facts=facts_of(run),
         states=states,
-        svms=of_svms,
+        svms=head and head.svms,
+        regressions=head and head.regressions,
         held_out=calibrated.held_out(folder, run, table),
     )
 
@@ -335,32 +355,99 @@ def _batches(image):
         yield np.asarray(image[np.minimum(index, total - 1)]), min(size, total - first)
 
 
-def svm_scores(
-    settings: Settings, states: FoldState | None, classes: int, members: int, of_head: HeadScores
+def hidden_layers(settings: Settings, states: FoldState, classes: int) -> Scores:
+    """Return the function that computes the features of each member's network.
+
+    Args:
+        settings: of the experiment.
+        states: arrays [members, ...].
+        classes: K.
+    """
+    return network_scores(svm.penultimate(learner(settings, classes)), states)
+
+
+def head_scores(
+    settings: Settings, of_members: Scores | None, members: int, of_head: HeadScores
 ) -> Scores:
     """Return the function that predicts by what takes features.
 
     Args:
         settings: of the experiment.
-        states: of the networks whose features SVMs take; None without.
-        classes: K.
+        of_members: Inputs of N rows -> features float32[members, N, D] that each member has of
+            them, of its network or its detectors; None without.
         members: how many there are.
         of_head: the SVMs of a member, or what predicts in their place.
     """
-    hidden_of = None
-    if states is not None:
-        hidden_of = network_scores(svm.penultimate(learner(settings, classes)), states)
 
     def scores(inputs: Inputs) -> np.ndarray:
-        hidden = hidden_of(inputs) if hidden_of else None
-        blocks = _features(settings, inputs.image, inputs.extras.get(LANDMARKS))
+        apart = None if of_members is None else of_members(inputs)
+        blocks = features_of(settings, inputs.image, inputs.extras.get(LANDMARKS))
         outputs = []
         for number in range(members):
-            of_member = blocks if hidden is None else [hidden[number][None], *blocks]
+            of_member = blocks if apart is None else [apart[number][None], *blocks]
             outputs.append(of_head(number, of_member))
         return np.stack(outputs).astype(np.float32)
 
     return scores
+
+
+@dataclass(frozen=True)
+class _RunOfHead:
+    """A finished run in which something takes features."""
+
+    folder: Path
+    settings: Settings
+    classes: int
+    chosen: Sequence[int]  # positions of the members that are opened
+    states: FoldState | None  # of their networks
+
+    @cached_property
+    def experiment(self) -> Experiment:
+        """Load the data that it trained on."""
+        return experiment_of(self.folder, self.settings)
+
+    @cached_property
+    def detectors(self) -> DetectorArrays:
+        """Read its detectors of action units."""
+        return DetectorArrays.read(self.folder)
+
+
+def _of_members(run) -> Scores | None:
+    """Return the features that each member has of new clips; None without any."""
+    if run.states is not None:
+        return hidden_layers(run.settings, run.states, run.classes)
+    if fitted_features(run.settings.head):
+        return _detected_units(run)
+    return None
+
+
+def _detected_units(run) -> Scores:
+    """Return the outputs of the detectors of each member."""
+    samples, folds = run.experiment.data.samples, run.experiment.folds
+    coded, path = build.coded(run.experiment), run.folder / DetectorArrays.FILE
+    of_members = []
+    for number in run.chosen:
+        train, _ = svm.rows_of_run(samples, folds, number)
+        of_members.append((train, arrays.of_run(path, run.detectors.svms, number)))
+
+    def outputs(inputs: Inputs) -> np.ndarray:
+        blocks = build.detector_blocks(run.settings, inputs.image, inputs.extras.get(LANDMARKS))
+        detectors = run.settings.detectors
+        return np.stack(
+            [unit_svms.stored_outputs(coded, *one, blocks, detectors) for one in of_members]
+        )
+
+    return outputs
+
+
+def _of_training(run) -> np.ndarray | None:
+    """Return the features float32[members, N, D] that each member has of the data of the run."""
+    if run.states is not None:
+        hidden_of = hidden_layers(run.settings, run.states, run.classes)
+        return hidden_of(Inputs(run.experiment.data.samples.image, {}))
+    if fitted_features(run.settings.head):
+        return run.detectors.outputs[list(run.chosen)]
+    return None
 
 
 def _of_stored(of_svms, scale) -> HeadScores:
@@ -377,8 +464,16 @@ def _of_stored(of_svms, scale) -> HeadScores:
     return scores
 
 
-def _features(settings, image, landmarks):
-    """Blocks of features [M, N, D] of clips."""
+def features_of(
+    settings: Settings, image: np.ndarray, landmarks: np.ndarray | None
+) -> list[np.ndarray]:
+    """Return the features [M, N, D] of clips that a head takes.
+
+    Args:
+        settings: of the experiment.
+        image: [N, ...], of clips.
+        landmarks: float32[N, 68, 2]; None where no feature takes them.
+    """
     return features.extract(
         features_of_clips(settings.head),
         image,
@@ -389,30 +484,56 @@ def _features(settings, image, landmarks):
 
 
 def takes_landmarks(settings: Settings) -> bool:
-    """Return whether SVMs take landmarks beside the images."""
-    return any(FEATURES[name].points for name in features_of_clips(settings.head))
+    """Return whether features take landmarks beside the images."""
+    names = computed_features(settings.head, settings.detectors)
+    return any(FEATURES[name].points for name in names)
 
 
-def _svm_members(folder, settings, states, chosen):
-    """What the SVMs of each chosen member are fitted to, by the data set of the run."""
-    experiment = experiment_of(folder, settings)
+def _svms(run) -> FittedHead:
+    """Open the SVMs of a run, which are made of rows of its data."""
+    settings, experiment = run.settings, run.experiment
     samples, folds = experiment.data.samples, experiment.folds
-    classes = len(experiment.data.names.classes)
-    hidden = None
-    if states is not None:
-        hidden_of = network_scores(svm.penultimate(learner(settings, classes)), states)
-        hidden = hidden_of(Inputs(samples.image, {}))
-    blocks = _features(settings, samples.image, experiment.data.landmarks)
-    table, vectors, of_svms = SvmTable.read(folder), SvmArrays.read(folder).svms, []
-    for number, run in enumerate(chosen):
-        of_run = None if hidden is None else {run: hidden[number]}
-        clips = svm.clips_of_run(blocks, of_run, samples, run, classes=classes)
-        train, _ = svm.rows_of_run(samples, folds, run)
-        title, seed = experiment.titles[folds.fold[run]], int(folds.seed[run])
+    apart = _of_training(run)
+    blocks = features_of(settings, samples.image, experiment.data.landmarks)
+    table, vectors, of_svms = SvmTable.read(run.folder), SvmArrays.read(run.folder).svms, []
+    for number, member in enumerate(run.chosen):
+        of_run = None if apart is None else {member: apart[number]}
+        clips = svm.clips_of_run(blocks, of_run, samples, member, classes=run.classes)
+        train, _ = svm.rows_of_run(samples, folds, member)
+        title, seed = experiment.titles[folds.fold[member]], int(folds.seed[member])
         choices = explained_svms.chosen(table, title, seed, settings.head)
-        stored = [svm.Stored(choice, vectors[run, rank]) for rank, choice in enumerate(choices, 1)]
+        stored = [
+            svm.Stored(choice, vectors[member, rank]) for rank, choice in enumerate(choices, 1)
+        ]
         of_svms.append(SvmMember(clips, train, tuple(stored)))
-    return tuple(of_svms)
+    return FittedHead(_of_stored(of_svms, settings.head.scale), svms=tuple(of_svms))
+
+
+def _regressions(run) -> FittedHead:
+    """Open the logistic regressions of a run."""
+    fitted, path = RegressionArrays.read(run.folder).fitted, run.folder / RegressionArrays.FILE
+    of_members = tuple(tuple(arrays.of_run(path, fitted, number)) for number in run.chosen)
+    return FittedHead(regression_scores(of_members, run.classes), regressions=of_members)
+
+
+def regression_scores(of_members: Sequence[Sequence[Regression]], classes: int) -> HeadScores:
+    """Return the function that predicts by the regressions of a member.
+
+    Args:
+        of_members: of each member, one at least.
+        classes: K.
+    """
+
+    def scores(number: int, blocks: Sequence[np.ndarray]) -> np.ndarray:
+        return logistic.stored_scores(of_members[number], blocks, classes=classes)
+
+    return scores
+
+
+FITTED_HEADS = {  # by head.name: _RunOfHead -> FittedHead
+    'svm': _svms,
+    'logistic': _regressions,
+}
 
 
 def experiment_of(folder: Path, settings: Settings) -> Experiment:

@@ -1,10 +1,13 @@
-"""detectors.csv: the SVMs of a run that detect action units."""
+"""detectors.csv and detectors.npz: the SVMs of a run that detect action units."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
-from mer_jax.runfiles import files, reading, shapes, writing
+import numpy as np
+
+from mer_jax.errors import UserError
+from mer_jax.runfiles import arrays, files, reading, shapes, writing
 
 
 class DetectorRow(NamedTuple):
@@ -54,12 +57,9 @@ class DetectorTable:
             choice = ['' if value is None else f'{value:g}' for value in (row.cost, row.gamma)]
             f1 = '' if row.inner_f1 is None else f'{row.inner_f1:.4f}'
             rows.append([*row[:6], *choice, f1, row.support_vectors])
-        header = DetectorRow._fields[:-1]
-        if any(row.drawn_weight is not None for row in self.rows):
-            header = DetectorRow._fields
-            for cells, row in zip(rows, self.rows, strict=True):
-                cells.append('' if row.drawn_weight is None else f'{row.drawn_weight:g}')
-        writing.write_csv(Path(folder) / self.FILE, header, rows)
+        weights = [row.drawn_weight for row in self.rows]
+        table = writing.with_last(DetectorRow._fields, rows, weights)
+        writing.write_csv(Path(folder) / self.FILE, *table)
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
@@ -81,3 +81,48 @@ class DetectorTable:
             if row.cost is None and row.place == 1:
                 counts[row.unit] = counts.get(row.unit, 0) + 1
         return counts
+
+
+class UnitSvms(NamedTuple):
+    """The fitted SVMs of all units, with one choice."""
+
+    gamma: np.ndarray  # float64[], of their kernel
+    count: np.ndarray  # int32[A], support vectors of each unit; 0 without an SVM
+    support: np.ndarray  # int32[s], row numbers, unit after unit; of mirror images, row + N
+    dual: np.ndarray  # float64[s], their coefficients
+    intercept: np.ndarray  # float64[A]
+
+
+@dataclass(frozen=True)
+class DetectorArrays:
+    """detectors.npz: the detectors whose outputs are features of clips, as they were fitted."""
+
+    FILE: ClassVar[str] = files.DETECTOR_ARRAYS
+
+    outputs: np.ndarray  # float32[F, N, A], features that each run has of all clips
+    svms: dict[tuple[int, int], UnitSvms]  # by (number of the run, rank from 1)
+
+    def write(self, folder: str | Path) -> None:
+        """Write detectors.npz into the folder of a run."""
+        arrays.write(Path(folder) / self.FILE, self.svms, {'outputs': self.outputs})
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """Read the detectors of the run in `folder`.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        path = Path(folder) / cls.FILE
+        svms, further = arrays.read(path, UnitSvms)
+        outputs = further.get('outputs', np.zeros(0))
+        if outputs.ndim != 3:
+            raise UserError(f'{path}: lacks outputs of all runs; {reading.REMEDY}')
+        for key, one in svms.items():
+            total = int(one.count.sum())
+            if len(one.support) != total or one.dual.shape != (total,):
+                arrays.refuse(path, key, 'dual', one.dual, f'[{total}], as count says')
+            if one.intercept.shape != one.count.shape or len(one.count) != outputs.shape[-1]:
+                allowed = f'[{outputs.shape[-1]}], one for each unit'
+                arrays.refuse(path, key, 'intercept', one.intercept, allowed)
+        return cls(outputs, svms)

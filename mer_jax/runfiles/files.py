@@ -14,6 +14,8 @@ CHOICES = 'choices.csv'
 SVM_TABLE = 'heads.csv'
 SVM_ARRAYS = 'heads.npz'
 DETECTORS = 'detectors.csv'
+DETECTOR_ARRAYS = 'detectors.npz'
+REGRESSIONS = 'regressions.npz'
 STACKS = 'stacks.csv'
 RESULTS = 'results.json'
 CALIBRATION = 'calibration.json'
@@ -55,6 +57,8 @@ WRITTEN = (
     SVM_TABLE,
     SVM_ARRAYS,
     DETECTORS,
+    DETECTOR_ARRAYS,
+    REGRESSIONS,
     STACKS,
     CHOICES,
 )

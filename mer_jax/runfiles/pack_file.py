@@ -32,7 +32,7 @@ STACKED = ('network/', 'distilled/', 'seen/trained_')
 Tensors = dict[str, np.ndarray]
 
 CALIBRATED = {'temperature': shapes.Number(1e-6), 'threshold': shapes.Maybe(shapes.SHARE)}
-HEADS = ('none', 'linear', 'distilled')
+HEADS = ('none', 'linear', 'logistic', 'distilled')
 # of `facts`, where they stand; packs of spotting runs have no metrics
 FACTS = {
     'metrics': shapes.MapOf(results.MEASURE),
@@ -79,8 +79,8 @@ class PackHeader:
     # the image stands in settings.data.
     input: dict
     members: list[dict]  # {fold: its title, seed}
-    # what predicts behind the network or the features: nothing, linear SVMs, or networks that were
-    # distilled from SVMs
+    # what predicts behind the network or the features: nothing, linear SVMs, logistic regressions,
+    # or networks that were distilled from SVMs
     head: str
     # {by: the run whose held-out outputs it was fitted to, temperature, threshold (null: no class
     # is ever clear), folds: {title: the same without the subjects of this fold}}; None: not fitted

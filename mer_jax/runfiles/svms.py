@@ -6,8 +6,7 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from mer_jax.errors import UserError
-from mer_jax.runfiles import files, reading, shapes, writing
+from mer_jax.runfiles import arrays, files, reading, shapes, writing
 
 
 class SvmRow(NamedTuple):
@@ -56,12 +55,9 @@ class SvmTable:
             ]
             choice = f'{row.cost:g}', f'{row.gamma:g}', shares[0]
             rows.append([*row[:3], *choice, row.support_vectors, shares[1]])
-        header = SvmRow._fields[:-1]
-        if any(row.drawn_weight is not None for row in self.rows):
-            header = SvmRow._fields
-            for cells, row in zip(rows, self.rows, strict=True):
-                cells.append(f'{row.drawn_weight:g}')
-        writing.write_csv(Path(folder) / self.FILE, header, rows)
+        weights = [row.drawn_weight for row in self.rows]
+        table = writing.with_last(SvmRow._fields, rows, weights)
+        writing.write_csv(Path(folder) / self.FILE, *table)
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
@@ -97,12 +93,7 @@ class SvmArrays:
 
     def write(self, folder: str | Path) -> None:
         """Write heads.npz into the folder of a run."""
-        arrays = {}
-        for (run, rank), vectors in self.svms.items():
-            for name, array in vectors._asdict().items():
-                arrays[f'{run}_{rank}_{name}'] = array
-        with writing.replacing(Path(folder) / self.FILE) as file:
-            np.savez_compressed(file, **arrays)
+        arrays.write(Path(folder) / self.FILE, self.svms)
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
@@ -112,21 +103,10 @@ class SvmArrays:
             UserError: the file is damaged.
         """
         path = Path(folder) / cls.FILE
-        arrays = reading.read_npz(path)
-        svms = {}
-        try:
-            for key in arrays:
-                run, rank, _ = key.split('_')
-                vectors = [arrays[f'{run}_{rank}_{name}'] for name in SupportVectors._fields]
-                svms[int(run), int(rank)] = SupportVectors(*vectors)
-        except (KeyError, ValueError) as error:
-            raise UserError(f'{path}: lacks {error}; {reading.REMEDY}') from None
-        for (run, rank), vectors in svms.items():
+        svms, _ = arrays.read(path, SupportVectors)
+        for key, vectors in svms.items():
             count = len(vectors.support)
             if vectors.dual.shape[-1] != count or not np.isfinite(vectors.dual).all():
-                raise UserError(
-                    f'{path}: {run}_{rank}_dual is of shape {vectors.dual.shape}; allowed: finite '
-                    f'numbers, one column for each of the {count} support vectors; '
-                    f'{reading.REMEDY}'
-                )
+                allowed = f'finite numbers, one column for each of the {count} support vectors'
+                arrays.refuse(path, key, 'dual', vectors.dual, allowed)
         return cls(svms)

@@ -88,6 +88,25 @@ def write_csv(path: str | Path, header: Sequence, rows: Iterable[Sequence]) -> N
     write_text(path, csv_text(header, rows))
 
 
+def with_last(
+    columns: Sequence[str], rows: Sequence[list], values: Sequence[float | None]
+) -> tuple[Sequence[str], list[list]]:
+    """Add the last column to a table, where any row has a value of it.
+
+    Args:
+        columns: of the table, the last one included.
+        rows: cells of all others.
+        values: of the last column; None: an empty cell.
+
+    Returns:
+        The header, and the rows.
+    """
+    if all(value is None for value in values):
+        return columns[:-1], list(rows)
+    last = ['' if value is None else f'{value:g}' for value in values]
+    return columns, [[*row, cell] for row, cell in zip(rows, last, strict=True)]
+
+
 def csv_text(header: Sequence, rows: Iterable[Sequence]) -> str:
     """Return the text of a CSV file."""
     text = io.StringIO()

@@ -27,7 +27,7 @@ def test_one_choice_is_the_regression_of_scikit_learn(classes):
     x = np.concatenate(blocks, -1)[0].astype(np.float64)
     wanted = reference(0.5).fit(x[train], label[train])
     np.testing.assert_allclose(scores, wanted.predict_log_proba(x[test]), atol=1e-2)
-    assert fitted.training_accuracy == wanted.score(x[train], label[train])
+    assert fitted.chosen.training_accuracy == wanted.score(x[train], label[train])
 
 
 def test_a_class_without_training_rows_is_never_predicted():
@@ -59,6 +59,7 @@ def test_cost_is_chosen_by_groups_of_training_subjects():
             one = reference(cost).fit(x[train[kept]], label[train[kept]])
             predicted[left_out] = one.predict(x[train[left_out]])
         uf1[cost] = f1_score(label[train], predicted, average='macro')
-    assert {each.cost: pytest.approx(each.uf1) for each in fitted} == uf1
+    chosen = [each.chosen for each in fitted]
+    assert {each.cost: pytest.approx(each.uf1) for each in chosen} == uf1
     assert len(set(uf1.values())) > 1
-    assert [each.uf1 for each in fitted] == sorted(uf1.values(), reverse=True)
+    assert [each.uf1 for each in chosen] == sorted(uf1.values(), reverse=True)

@@ -154,7 +154,7 @@ def test_a_run_says_how_it_weighs_its_members(tiny_data, tmp_path, undrawn, monk
     with pytest.raises(UserError, match='model.pretrain'):
         run.train_settings(settings_of(**others), tmp_path / 'others')
     with pytest.raises(UserError, match='head.name'):
-        refuse_unkept(settings_of().head, tmp_path)
+        refuse_unkept(settings_of(), tmp_path)
 
 
 def mean_of_networks(experiment):

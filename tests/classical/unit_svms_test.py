@@ -14,9 +14,13 @@ from sklearn.svm import SVC
 import main
 from mer_jax.classical import logistic, svm, unit_svms
 from mer_jax.errors import UserError
+from mer_jax.experiment import build
 from mer_jax.folds import protocols
+from mer_jax.prediction import trained
 from mer_jax.runfiles.detectors import DetectorTable
 from mer_jax.settings.sections import Detectors, Head, Protocol
+from mer_jax.training import held_out
+from mer_jax.types import Inputs
 from tests.conftest import make_samples
 
 pytestmark = pytest.mark.usefixtures('undrawn')
@@ -190,8 +194,8 @@ def runs_of(noise):
         units[own] = 1 - units[own]
     folds, _ = protocols.make(samples, names, Protocol(), seeds=1)
     settings = Detectors(cost=(0.5, 20.0), gamma=(0.02,), inner_folds=2, scale='blocks')
-    outputs, detectors = unit_svms.outputs_of_runs(blocks, units, samples, folds, settings)
-    return samples, folds, outputs, detectors
+    outputs, fitted = unit_svms.outputs_of_runs(blocks, units, samples, folds, settings)
+    return samples, folds, outputs, [of_run.detectors for of_run in fitted]
 
 
 def test_noise_in_the_left_out_subject_changes_no_detector_of_its_fold():
@@ -212,7 +216,7 @@ def test_noise_in_the_left_out_subject_changes_no_detector_of_its_fold():
         head = Head('logistic', cost=(0.1, 1.0), inner_folds=2)
         train = np.flatnonzero(others)
         scores, (fitted,) = logistic.fit_fold(clips, train, train, head, seed=0)
-        of_classes.append((scores.tobytes(), fitted.cost, fitted.uf1))
+        of_classes.append((scores.tobytes(), fitted.chosen.cost, fitted.chosen.uf1))
     assert of_classes[0] == of_classes[1]
     rest = np.arange(len(outputs)) != run
     assert not np.array_equal(outputs[rest], noisy[rest]), 'the noise reached no fold at all'
@@ -267,7 +271,42 @@ def test_a_recogniser_by_units_is_a_run_as_any_other(tiny_data, tmp_path, capsys
     capsys.readouterr()
     assert main.main(['explain', *arguments]) == 2
     error = capsys.readouterr().err
-    assert "'detected_units'" in error and 'not kept' in error and error.count('\n') == 1
+    assert "'detected_units'" in error and 'explain' in error and error.count('\n') == 1
+
+
+KEPT = {  # settings of a run -> how far its members may be from its own scores
+    # detectors and regressions are kept as they were fitted, so to the bit
+    'regressions': (('detectors.mirror=True', 'detectors.top_k=2', 'detectors.cost=(0.5,2.0)'), 0),
+    # support vectors of heads.npz have 32 bits
+    'SVMs': (('detectors.mirror=False', 'head.name=svm', 'head.cost=2'), 1e-5),
+}
+
+
+@pytest.mark.parametrize('flags,tolerance', KEPT.values(), ids=KEPT)
+def test_a_recogniser_by_units_predicts_clips_as_it_did(flags, tolerance, tiny_data, tmp_path):
+    """Another row among the support vectors, or the scale of another fold, would be another
+    recogniser under the figures of this one.
+    """
+    folder = tmp_path / 'run'
+    flags = ('detectors.features=motion+gradient', *flags)
+    assert (
+        main.main(['train', *command('synthetic_units.py:quick', folder, tiny_data, *flags)]) == 0
+    )
+    model = trained.open_trained(folder)
+    experiment = trained.experiment_of(folder, model.settings)
+    scores = model.scores(Inputs(experiment.data.samples.image, {}))
+    fitted = build.head_scores(experiment, None).scores
+    run, position = held_out.order(experiment.folds)
+    own = scores[run, experiment.folds.test.index[run, position]]
+    np.testing.assert_allclose(own, fitted, rtol=0, atol=tolerance)
+    fold = experiment.titles[2]
+    alone = trained.open_trained(folder, fold)
+    np.testing.assert_array_equal(
+        alone.scores(Inputs(experiment.data.samples.image, {}))[0], scores[2]
+    )
+    (folder / 'detectors.npz').unlink()
+    with pytest.raises(UserError, match='detectors.npz.*evaluate'):
+        trained.open_trained(folder)
 
 
 def test_units_that_no_clip_shows_cannot_be_detected(tiny_data, tmp_path, capsys):

@@ -44,6 +44,7 @@ KERNEL = (
 )
 HEAD = Head('svm', cost=(2.0,), gamma=(0.5,), scale='blocks')
 LINEAR = (*KERNEL, '--config.head.kernel=linear')
+LOGISTIC = (*KERNEL, '--config.head.name=logistic')
 ALL_ROWS = (*LINEAR, '--config.protocol.name=all_rows')
 
 
@@ -59,7 +60,13 @@ def run(folder: Path, *flags: str) -> Path:
 def folders(tmp_path_factory, tiny_data):
     """Finished runs: networks with linear SVMs behind them, and SVMs alone."""
     root = tmp_path_factory.mktemp('runs')
-    flags = {'hybrid': HYBRID, 'kernel': KERNEL, 'linear': LINEAR, 'all_rows': ALL_ROWS}
+    flags = {
+        'hybrid': HYBRID,
+        'kernel': KERNEL,
+        'linear': LINEAR,
+        'logistic': LOGISTIC,
+        'all_rows': ALL_ROWS,
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('TFDS_DATA_DIR', tiny_data)
         yield {name: run(root / name, *of_run) for name, of_run in flags.items()}
@@ -68,7 +75,7 @@ def folders(tmp_path_factory, tiny_data):
 @pytest.fixture(scope='module')
 def packs(folders):
     """{name of a run: its pack}."""
-    paths = {name: packed(folders[name]) for name in ('hybrid', 'linear')}
+    paths = {name: packed(folders[name]) for name in ('hybrid', 'linear', 'logistic')}
     return paths | {'kernel': packed(folders['kernel'], '--distil')}
 
 
@@ -143,6 +150,21 @@ def test_a_pack_predicts_as_its_run(folders, packs):
     assert (data.data_dir, data.manual_dir) == ('', ''), 'folders of this machine'
 
 
+def test_a_pack_of_regressions_predicts_as_its_run(folders, packs, tmp_path):
+    """A weight of another fold, or a scale that is lost, would ship another model."""
+    model, of_folder = mj.load_pack(packs['logistic']), trained.open_trained(folders['logistic'])
+    assert difference(folders['logistic'], model) < 1e-5
+    image = trained.experiment_of(folders['logistic'], model.settings).data.samples.image
+    outputs = [each.scores(Inputs(image, {})) for each in (model, of_folder)]
+    np.testing.assert_array_equal(*outputs)
+    header = pack_file.read_header(packs['logistic'])
+    tensors = pack_file.read_tensors(packs['logistic'], range(len(header.members)))
+    short = {'regression/0/0/weight': tensors['regression/0/0/weight'][:, 1:]}
+    pack_file.write(tmp_path / 'a.safetensors', header, tensors | short)
+    with pytest.raises(UserError, match='regression/0/0 is no regression'):
+        mj.load_pack(tmp_path / 'a.safetensors')
+
+
 def test_networks_are_stored_bit_for_bit(folders, packs):
     """The fitted scale of a fold or its batch statistics are easily lost."""
     model = mj.load_pack(packs['hybrid'])
@@ -156,7 +178,7 @@ def test_networks_are_stored_bit_for_bit(folders, packs):
     assert difference(folders['hybrid'], model) < 1e-3
 
 
-@pytest.mark.parametrize('name', ['hybrid', 'linear', 'kernel'])
+@pytest.mark.parametrize('name', ['hybrid', 'linear', 'logistic', 'kernel'])
 def test_no_row_of_the_data_is_in_a_pack(folders, packs, name, tmp_path):
     """Whoever passes a pack on would pass on clips of a licensed data set."""
     path = packs[name]

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from mer_jax.errors import UserError
+from mer_jax.runfiles.detectors import DetectorArrays, UnitSvms
 from mer_jax.runfiles.epoch_outputs import EpochOutputs
 from mer_jax.runfiles.gan import GanImages
+from mer_jax.runfiles.regressions import Regression, RegressionArrays
 from mer_jax.runfiles.svms import SupportVectors, SvmArrays
 
 
@@ -38,6 +40,57 @@ def test_damaged_support_vectors_are_named(tmp_path):
     (tmp_path / 'heads.npz').write_bytes((tmp_path / 'heads.npz').read_bytes()[:40])
     with pytest.raises(UserError, match='heads.npz'):
         SvmArrays.read(tmp_path)
+
+
+def regression(classes):
+    """A regression of four features."""
+    rows = {1: 0, 2: 1}.get(classes, classes)
+    draw = np.random.default_rng(classes)
+    present = np.arange(classes, dtype=np.int32)
+    return Regression(draw.normal(size=(rows, 4)), draw.normal(size=rows), present)
+
+
+def test_regressions_round_trip_and_bad_ones_are_named(tmp_path):
+    """Weights that do not fit their classes would predict others, or end in an error of numpy."""
+    written = {(0, 1): regression(3), (0, 2): regression(2), (1, 1): regression(1)}
+    RegressionArrays(written).write(tmp_path)
+    again = RegressionArrays.read(tmp_path).fitted
+    for key, one in written.items():
+        for first, second in zip(one, again[key], strict=True):
+            np.testing.assert_array_equal(first, second)
+    for change in ({'present': np.arange(2)}, {'intercept': np.full(3, np.nan)}):
+        RegressionArrays({(4, 1): regression(3)._replace(**change)}).write(tmp_path)
+        with pytest.raises(UserError, match='regressions.npz: 4_1_weight'):
+            RegressionArrays.read(tmp_path)
+    (tmp_path / 'regressions.npz').unlink()
+    with pytest.raises(UserError, match='regressions.npz.*evaluate'):
+        RegressionArrays.read(tmp_path)
+
+
+def unit_svms():
+    """The detectors of two units, of which the first has no SVM."""
+    return UnitSvms(
+        gamma=np.float64(0.5),
+        count=np.array([0, 3], np.int32),
+        support=np.array([4, 1, 9], np.int32),
+        dual=np.array([0.3, -0.5, 0.2]),
+        intercept=np.array([0.0, 0.1]),
+    )
+
+
+def test_detectors_round_trip_and_bad_ones_are_named(tmp_path):
+    """Support vectors of one unit under another would detect something else."""
+    outputs = np.random.default_rng(0).normal(size=(1, 5, 2)).astype(np.float32)
+    DetectorArrays(outputs, {(0, 1): unit_svms()}).write(tmp_path)
+    again = DetectorArrays.read(tmp_path)
+    np.testing.assert_array_equal(again.outputs, outputs)
+    for first, second in zip(unit_svms(), again.svms[0, 1], strict=True):
+        np.testing.assert_array_equal(first, second)
+    for name, array in (('dual', np.zeros(2)), ('intercept', np.zeros(3))):
+        wrong = unit_svms()._replace(**{name: array})
+        DetectorArrays(outputs, {(0, 1): wrong}).write(tmp_path)
+        with pytest.raises(UserError, match=f'detectors.npz: 0_1_{name}'):
+            DetectorArrays.read(tmp_path)
 
 
 def test_outputs_of_every_epoch_round_trip(tmp_path):
