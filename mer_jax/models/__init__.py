@@ -339,7 +339,7 @@ def make(name: str, *, classes: int, lowering: str, **options: Value) -> 'nn.Mod
     Args:
         name: a key of NETWORKS.
         classes: their number, K.
-        lowering: how convolutions are computed, 'matmul' or 'native'.
+        lowering: how convolutions are computed, 'matmul', 'native' or 'shifted'.
         options: other fields of the module.
 
     Raises:

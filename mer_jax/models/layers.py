@@ -13,7 +13,10 @@ benchmarks/convolution.py: a step that takes 20 ms outside of a loop takes 540 t
 with products it takes 6 ms. The gradient of lax.reduce_window is slow in a loop as well, so the
 pools here are made of slices.
 
-On a GPU none of this holds: there a plan may choose 'native' (training/plan.py).
+On a GPU none of this holds: there a plan may choose 'shifted' or 'native' (training/plan.py).
+Under lax.map over many folds at a time, the native gradient of a kernel has a trap of its own: it
+becomes a convolution of as many groups as folds, whose window is the whole image, and for that
+cuDNN has no fast algorithm (jax issue 13800). 'shifted' computes this gradient by products.
 """
 
 from collections.abc import Callable
@@ -90,7 +93,8 @@ class Conv(nn.Module):
             or 'VALID'.
         use_bias: whether a bias is added.
         lowering: 'matmul', by products (of patches, Winograd's or of a band, whichever suits the
-            shape), or 'native', by XLA's convolution; equal up to rounding.
+            shape); 'native', by XLA's convolution; or 'shifted', by XLA's convolution with a
+            gradient of the kernel by products of shifted images. Equal up to rounding.
         kernel_init: initializer of the kernel.
         bias_init: initializer of the bias.
         dtype: of the computation; the parameters are float32.
@@ -145,10 +149,10 @@ def convolve(
     strides, size = _pair(strides), kernel.shape[:2]
     pads = _pads(padding, x.shape[1:3], size, strides)
     if lowering == 'native':
-        return jax.lax.conv_general_dilated(
-            x, kernel, strides, pads, dimension_numbers=('NHWC', 'HWIO', 'NHWC')
-        )
+        return _native(x, kernel, strides, pads)
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+    if lowering == 'shifted':
+        return _shifted(x, kernel, strides)
     if size == (3, 3) and strides == (1, 1) and x.shape[-1] >= 16:
         large = x.shape[-1] >= 32 and min(x.shape[1:3]) > 10
         return _winograd(x, kernel) if large else _winograd_along(x, kernel)
@@ -160,6 +164,95 @@ def convolve(
     if overlapping and few_channels and 1 < size[1] <= x.shape[2] - 3 * strides[1]:
         return _band(x, kernel, strides)
     return dense(patches(x, size, strides, axis=3), kernel.reshape(-1, kernel.shape[-1]))
+
+
+def _native(x, kernel, strides, pads, *, order='NHWC'):
+    """Convolve images, whose axes have an order, by XLA's convolution."""
+    return jax.lax.conv_general_dilated(
+        x, kernel, strides, pads, dimension_numbers=(order, 'HWIO', order)
+    )
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _shifted(x, kernel, strides):
+    """Convolve padded images, with a kernel's gradient by products."""
+    return _native(x, kernel, strides, 'VALID')
+
+
+def _shifted_forward(x, kernel, strides):
+    return _shifted(x, kernel, strides), (x, kernel)
+
+
+def _shifted_backward(strides, residuals, gradient):
+    """Return the gradients of images and kernel.
+
+    Each place of the kernel has seen the images shifted: its gradient is their product with the
+    gradient of the output.
+    """
+    x, kernel = residuals
+    _, pull = jax.vjp(lambda x: _native(x, kernel, strides, 'VALID'), x)
+    windows = patches(x, kernel.shape[:2], strides, axis=3)
+    windows = windows.reshape(-1, windows.shape[-1])
+    product = windows.T @ gradient.reshape(len(windows), -1)
+    return (*pull(gradient), product.reshape(kernel.shape))
+
+
+_shifted.defvjp(_shifted_forward, _shifted_backward)
+
+
+@jax.custom_vjp
+def sum_shifted(x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
+    """Convolve images as one sum of shifted images, for few inputs on a GPU.
+
+    Each value of the kernel times the image that it sees, one after another. XLA makes one GPU
+    kernel of the sum, and one of all gradients: the images are read once, and no patches are
+    written. The batch is the last axis, so that a sum runs along memory.
+
+    Args:
+        x: [in, H, W, B], already padded.
+        kernel: [kh, kw, in, out].
+        bias: [out].
+
+    Returns:
+        [out, H', W', B].
+    """
+    y = bias[:, None, None, None]
+    for image, values in zip(_seen(x, kernel), kernel.reshape(-1, len(bias)), strict=True):
+        y = y + values[:, None, None, None] * image
+    return y
+
+
+def _seen(x, kernel):
+    """Return the image [H', W', B] that each value [kh, kw, in] of a kernel sees."""
+    rows, columns = (x.shape[axis] - kernel.shape[axis - 1] + 1 for axis in (1, 2))
+    places = np.ndindex(kernel.shape[:3])
+    return [x[c, i : i + rows, j : j + columns] for i, j, c in places]
+
+
+def _sum_shifted_forward(x, kernel, bias):
+    return sum_shifted(x, kernel, bias), (x, kernel)
+
+
+def _sum_shifted_backward(residuals, gradient):
+    """Return the gradients of images, kernel and bias.
+
+    That of the bias, and of each value of the kernel, is a sum over all pixels. One reduction adds
+    them all, along rows, so that the gradient is read once; then the rows are added.
+    """
+    x, kernel = residuals
+    products = [gradient, *(gradient * image for image in _seen(x, kernel))]
+    zeros = [jnp.zeros((), gradient.dtype)] * len(products)
+    sums = jax.lax.reduce(products, zeros, _add_each, (2, 3))
+    of_bias, *of_kernel = jnp.stack(sums).sum(-1)
+    _, pull = jax.vjp(lambda x: _native(x, kernel, (1, 1), 'VALID', order='CHWN'), x)
+    return (*pull(gradient), jnp.stack(of_kernel).reshape(kernel.shape), of_bias)
+
+
+def _add_each(first, second):
+    return [a + b for a, b in zip(first, second, strict=True)]
+
+
+sum_shifted.defvjp(_sum_shifted_forward, _sum_shifted_backward)
 
 
 def dense(x: jax.Array, kernel: jax.Array) -> jax.Array:

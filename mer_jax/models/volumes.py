@@ -47,7 +47,7 @@ class Conv3D(nn.Module):
         features: channels of the output.
         kernel_size: (kt, kh, kw).
         padding: 'SAME' or 'VALID'.
-        lowering: 'matmul' or 'native' (XLA's); equal up to rounding.
+        lowering: 'matmul', 'shifted' or 'native' (XLA's); equal up to rounding.
         kernel_init: initializer of the kernel.
     """
 
@@ -88,7 +88,7 @@ def convolve_clips(x: jax.Array, kernel: jax.Array, *, padding: str, lowering: s
     joined = jnp.concatenate([x[:, i : i + count] for i in range(taps)], -1)
     flat = jnp.moveaxis(kernel, 0, 2).reshape(*size, taps * channels, features)
     images = joined.reshape(-1, *joined.shape[2:])
-    y = convolve(images, flat, strides=1, padding=padding, lowering='matmul')
+    y = convolve(images, flat, strides=1, padding=padding, lowering=lowering)
     return y.reshape(-1, count, *y.shape[1:])
 
 

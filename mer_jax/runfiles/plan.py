@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 from mer_jax.errors import UserError
 from mer_jax.runfiles import files, reading, writing
 
-LOWERINGS = ('matmul', 'native')
+LOWERINGS = ('matmul', 'native', 'shifted')
 
 
 @dataclass(frozen=True)

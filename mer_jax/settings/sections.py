@@ -353,9 +353,9 @@ class Train:
     )
     lowering: str = field(
         'auto',
-        'How convolutions are computed: as matrix products (matmul) or by the library (native); '
-        'auto: measured.',
-        choices=('auto', 'matmul', 'native'),
+        'How convolutions are computed: as matrix products (matmul), by the library (native), or '
+        'for a GPU, by sums and products of shifted images (shifted); auto: measured.',
+        choices=('auto', 'matmul', 'native', 'shifted'),
     )
     devices: int = field(
         0,

@@ -46,7 +46,8 @@ def candidates(
     """Return the plans worth a trial.
 
     A native convolution is no candidate on a CPU: inside the loop over folds it is many times
-    slower (see models/layers.py).
+    slower. On an accelerator it is one only where a fold trains alone: with more side by side the
+    gradient of a kernel is slow (see models/layers.py).
 
     Args:
         backend: name of jax's backend, as 'cpu' or 'gpu'.
@@ -63,24 +64,25 @@ def candidates(
         UserError: more devices are wanted than available.
     """
     check_devices(wanted, available)
-    lowerings = _lowerings(backend, lowering)
     device_counts = _device_counts(available, lowering, at_once, wanted)
     plans = []
     for devices in device_counts:
         runs_per_device = -(-runs // devices)
         is_first = devices == device_counts[0]
         for folds in _at_once_choices(backend, runs_per_device, at_once, is_first):
-            for name in lowerings:
-                plans.append(Plan(name, min(folds, runs_per_device), devices, _PINNED))
+            side_by_side = min(folds, runs_per_device)
+            for name in _lowerings(backend, lowering, side_by_side):
+                plans.append(Plan(name, side_by_side, devices, _PINNED))
     return list(dict.fromkeys(plans))
 
 
-def _lowerings(backend, lowering):
+def _lowerings(backend, lowering, at_once):
+    """Return the lowerings worth a trial, for one number of folds side by side."""
     if lowering != 'auto':
         return [lowering]
     if backend == 'cpu':
         return ['matmul']
-    return ['matmul', 'native']
+    return ['shifted', 'matmul'] if at_once > 1 else ['native', 'shifted', 'matmul']
 
 
 def check_devices(wanted: int, available: int) -> None:

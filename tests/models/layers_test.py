@@ -1,5 +1,7 @@
 """Convolution, pooling and normalisation layers against PyTorch and brute force."""
 
+import re
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ import pytest
 
 from mer_jax.errors import UserError
 from mer_jax.models import layers
+from mer_jax.runfiles.plan import LOWERINGS
 from tests.support.compiling import quickly
 from tests.support.messages import mentions
 
@@ -55,7 +58,7 @@ def from_torch(x):
     return x.detach().numpy().transpose(0, 2, 3, 1)
 
 
-@pytest.mark.parametrize('lowering', ['matmul', 'native'])
+@pytest.mark.parametrize('lowering', LOWERINGS)
 @pytest.mark.parametrize('size,kernel,stride,padding', CONVOLUTIONS)
 def test_conv_equals_pytorch(size, kernel, stride, padding, lowering):
     """A wrong slice, padding or kernel order would make published weights useless; gradients must
@@ -83,6 +86,44 @@ def test_conv_equals_pytorch(size, kernel, stride, padding, lowering):
     np.testing.assert_allclose(
         moved['params']['kernel'], weight.grad.numpy().transpose(2, 3, 1, 0), rtol=1e-4, atol=2e-4
     )
+
+
+@pytest.mark.parametrize('shape,size', [((3, 9, 8, 5), (3, 3)), ((1, 7, 12, 4), (5, 2))])
+def test_a_sum_of_shifted_images_equals_the_native_convolution(shape, size):
+    """STSTNet on a GPU: a value of the kernel on another pixel, or a sum over the rows that leaves
+    one out, would train another network there than here.
+    """
+    x, kernel, bias = draw(*shape), draw(*size, shape[0], 6, seed=1), draw(6, seed=2)
+
+    def native(x, kernel, bias):
+        y = layers.convolve(
+            x.transpose(3, 1, 2, 0), kernel, strides=1, padding='VALID', lowering='native'
+        )
+        return (y + bias).transpose(3, 1, 2, 0)
+
+    (y, got), (wanted, pulled) = (
+        value_and_pull(function, (x, kernel, bias), jnp.cos)
+        for function in (layers.sum_shifted, native)
+    )
+    np.testing.assert_allclose(y, wanted, atol=1e-5)
+    for a, b in zip(got, pulled, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize('lowering,largest', [('native', 9), ('shifted', 3)])
+def test_shifted_has_no_convolution_with_a_window_of_the_whole_image(lowering, largest):
+    """Over many folds at once, cuDNN takes many times as long for such a one."""
+
+    def gradients(x, kernel):
+        y, pull = jax.vjp(
+            lambda *x: layers.convolve(*x, strides=1, padding=1, lowering=lowering), x, kernel
+        )
+        return pull(y)
+
+    folds = jax.vmap(gradients)
+    text = jax.jit(folds).lower(draw(4, 2, 9, 9, 3), draw(4, 3, 3, 3, 5)).as_text('hlo')
+    windows = re.findall(r'window={size=(\d+)x', text)
+    assert max(map(int, windows)) == largest
 
 
 @pytest.mark.parametrize(
@@ -198,14 +239,14 @@ def test_max_pool_passes_on_what_is_not_finite():
         lambda x: layers.local_response_norm(x),
         layers.flatten,
         *(
-            lambda x, n=n: layers.convolve(
+            lambda x, n=n, lowering=lowering: layers.convolve(
                 jnp.tile(x, n),
                 draw(3, 3, 6 * n, 4, seed=5) / 18,
                 strides=1,
                 padding=1,
-                lowering='matmul',
+                lowering=lowering,
             )
-            for n in (3, 6)
+            for n, lowering in ((3, 'matmul'), (6, 'matmul'), (1, 'shifted'))
         ),
     ],
 )

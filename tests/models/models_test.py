@@ -12,6 +12,7 @@ import pytest
 from mer_jax import models
 from mer_jax.errors import UserError
 from mer_jax.models import torch_weights
+from mer_jax.runfiles.plan import LOWERINGS
 from tests.support.compiling import quickly
 from tests.support.messages import mentions
 from tests.support.networks import CASES, WITHOUT_REGIONS
@@ -237,7 +238,7 @@ def test_batch_statistics_move_as_in_pytorch(name):
         )
 
 
-@pytest.mark.parametrize('lowering', ['matmul', 'native'])
+@pytest.mark.parametrize('lowering', LOWERINGS)
 def test_ststnet_gradient_equals_pytorch(lowering):
     """Batch norm after pooling, shared patches and the pool's own backward pass are exact, negative
     slopes included.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mer_jax.models import volumes
+from mer_jax.runfiles.plan import LOWERINGS
 from tests.models.layers_test import draw, value_and_pull
 
 
@@ -18,7 +19,7 @@ def from_torch(x):
     return np.moveaxis(x.detach().numpy(), 1, -1)
 
 
-@pytest.mark.parametrize('lowering', ['matmul', 'native'])
+@pytest.mark.parametrize('lowering', LOWERINGS)
 @pytest.mark.parametrize(
     'shape,kernel,channels,padding',
     [
@@ -77,7 +78,7 @@ def test_max_pool_of_clips_equals_pytorch(shape, window, ties):
     np.testing.assert_allclose(dx, from_torch(image.grad), atol=1e-6)
 
 
-@pytest.mark.parametrize('lowering', ['matmul', 'native'])
+@pytest.mark.parametrize('lowering', LOWERINGS)
 def test_clips_are_convolved_the_same_under_vmap_and_map(lowering):
     """Folds are mapped over: frames of one fold must not reach another."""
     x, kernel = draw(2, 2, 4, 6, 5, 2), draw(3, 3, 3, 2, 3, seed=1)

@@ -28,7 +28,16 @@ def candidates(backend='cpu', devices=2, runs=44, **pinned):
 def test_cpu_never_tries_a_native_convolution():
     """Inside a loop on CPU it is tens of times slower: even trying it would take minutes."""
     assert {p.lowering for p in candidates()} == {'matmul'}
-    assert {p.lowering for p in candidates('gpu', 1)} == {'matmul', 'native'}
+
+
+def test_a_gpu_tries_native_convolutions_for_one_fold_alone():
+    """Over many folds at once the gradient of a native convolution is slow there: to compile and
+    time it would take longer than what it could save.
+    """
+    alone = {p.lowering for p in candidates('gpu', 1) if p.at_once == 1}
+    together = {p.lowering for p in candidates('gpu', 1) if p.at_once > 1}
+    assert alone == {'matmul', 'native', 'shifted'}
+    assert together == {'matmul', 'shifted'}
 
 
 def test_pinned_settings_leave_one_candidate():
