@@ -13,6 +13,6 @@ from mer_jax.presets import best, variants
 def get_config(variant: str = '') -> ConfigDict:
     c = best('megc2019_ridge')
     c.data.name = 'precomputed_flow'
-    c.head.update({'name': 'ridge', 'cost': (0.3, 1.0, 3.0), 'gamma': (0.25, 0.5, 1.0)})
+    c.head.name = 'ridge'
     c.train.seeds = 5  # of the groups
     return variants(c, variant)

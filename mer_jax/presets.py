@@ -579,6 +579,23 @@ def best(name: str) -> ConfigDict:
     return c
 
 
+def with_drawn_network(c: ConfigDict, faces: str) -> ConfigDict:
+    """Add a small network that drawn faces alone train, as a member of a stack.
+
+    Args:
+        c: of SVMs; is changed.
+        faces: drawn faces, as in model.pretrain.
+    """
+    c.head.name = 'stack'
+    c.model.name = 'flow_cnn'
+    c.model.pretrain = faces
+    c.pretrain.update({'epochs': 8, 'learning_rate': 2e-3})
+    c.train.update(
+        {'batch_size': 64, 'optimizer': 'adamw', 'weight_decay': 0.01, 'schedule': 'cosine'}
+    )
+    return c
+
+
 def units(name: str) -> ConfigDict:
     """Detected action units, then a logistic regression of few numbers: a recogniser by units."""
     c = svm(name, 'detected_units')

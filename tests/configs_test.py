@@ -551,3 +551,13 @@ def test_the_protocols_of_megc2018_change_what_they_say(name, variant, expected)
     settings.checked(config(name, variant))
     assert 'edition=2014' in config(name).data.name
     assert 'edition' not in config(name, 'sheet=newest').data.name
+
+
+def test_the_first_edition_of_the_best_recogniser_is_what_it_was():
+    """Figures of the docs would belong to another recogniser."""
+    first = presets.best('megc2019_best')
+    first.data.name, first.train.seeds = 'precomputed_flow', 5
+    assert config('megc2019_best', 'first').to_dict() == first.to_dict()
+    assert {'head.name', 'model.pretrain'} <= changed('megc2019_best', 'first').keys()
+    quick = config('megc2019_best', 'first,quick')
+    assert quick.head.name == 'svm' and not quick.model.pretrain

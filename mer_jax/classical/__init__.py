@@ -45,8 +45,7 @@ class HeadEntry(NamedTuple):
     # whether explain knows what it looks at
     explained: bool = True
     drawn: bool = False  # whether drawn faces can train it beside clips
-    # whether the classes by a network that drawn faces trained are combined with it
-    with_network: bool = False
+    combines: bool = False  # whether it combines the scores of head.members
 
 
 HEADS = {  # by head.name
@@ -54,8 +53,9 @@ HEADS = {  # by head.name
     'svm': HeadEntry('SVM', drawn=True),
     'logistic': HeadEntry('logistic regression', explained=False),
     'ridge': HeadEntry('ridge regression', kept=False, explained=False),
-    'stack': HeadEntry('stack', kept=False, explained=False, with_network=True),
+    'stack': HeadEntry('stack', kept=False, explained=False, combines=True),
 }
+MEMBERS = ('svm', 'ridge', 'network')  # of a stack
 NETWORK = 'network'  # a further name of a feature: the last hidden layer of the fold's network
 FLOW = ('u', 'v')
 STRAIN = ('strain',)
@@ -163,9 +163,13 @@ def has_network(head: sections.Head) -> bool:
 
     An SVM on features of clips needs none.
     """
+    return head.name == 'none' or combines_network(head) or NETWORK in head.features.split('+')
+
+
+def combines_network(head: sections.Head) -> bool:
+    """Return whether a network that drawn faces trained is a member of a stack."""
     entry = HEADS.get(head.name)  # a wrong name is reported as a mistake of its own
-    beside = entry is not None and entry.with_network
-    return head.name == 'none' or beside or NETWORK in head.features.split('+')
+    return entry is not None and entry.combines and NETWORK in head.members.split('+')
 
 
 def missing_input(

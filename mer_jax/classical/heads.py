@@ -66,12 +66,13 @@ def ridges(problem: Problem) -> Solution:
 
 
 def stacks(problem: Problem) -> Solution:
-    """Combine SVMs with networks that drawn faces trained, see stack.py."""
+    """Combine SVMs, regressions and networks that drawn faces trained, see stack.py."""
     classes, folds, titles = problem.names.classes, problem.folds, problem.titles
     scores, fitted = stack.predict(*_arguments(problem), classes=len(classes))
     svms_of_runs = [of_fold.svms for of_fold in fitted]
-    tables = svm.table(svms_of_runs, folds, titles), stack.table(fitted, folds, titles, classes)
-    return Solution(scores, tables)
+    members = problem.settings.members.split('+')
+    weights = stack.table(fitted, folds, titles, members=members, classes=classes)
+    return Solution(scores, (svm.table(svms_of_runs, folds, titles), weights))
 
 
 def detectors(problem: Problem) -> Solution:

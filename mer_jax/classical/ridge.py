@@ -8,12 +8,13 @@ groups of training subjects.
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy import linalg
 
 from mer_jax.classical import svm, threads
-from mer_jax.classical.svm import NEVER, NOBODY, Choice, Clips, Svm
+from mer_jax.classical.svm import NEVER, NOBODY, Choice, Clips, Decisions, Svm
 from mer_jax.settings import sections
 from mer_jax.types import Folds, Samples
 
@@ -51,20 +52,43 @@ def fit_fold(
 ) -> tuple[np.ndarray, list[Svm]]:
     """Fit the regressions of one fold, and predict its test rows.
 
+    Args and what is fitted are those of `decide`.
+
+    Returns:
+        Scores float32[m, K]; and what was chosen, the best first.
+    """
+    decisions = decide(clips, train, test, settings, seed=seed, nested=False)
+    return decisions.test, decisions.svms
+
+
+def decide(
+    clips: Clips,
+    train: np.ndarray,
+    test: np.ndarray,
+    settings: sections.Head,
+    *,
+    seed: int,
+    nested: bool,
+) -> Decisions:
+    """Fit the regressions of one fold, and predict its rows by the mean of the top_k best choices.
+
     Args:
         clips: features and labels of all clips.
         train: int[n], training rows of the fold.
         test: int[m], rows to predict.
-        settings: of section head; cost is the inverse of the penalty.
+        settings: of section head; ridge_cost is the inverse of the penalty.
         seed: of the draw of the inner folds.
+        nested: whether training rows are predicted too, each by the regressions of the inner fold
+            that leaves its subject out.
 
     Returns:
-        Scores float32[m, K], the mean of the top_k best choices; and these, the best first.
+        Scores; and what was chosen in place of SVMs, without support vectors.
     """
-    grid = svm.choices(settings)
-    uf1 = np.full(len(grid), np.nan)
-    if len(grid) > 1:
-        uf1 = _inner_uf1(clips, train, grid, settings, seed=seed)
+    grid = svm.choices(replace(settings, cost=settings.ridge_cost, gamma=settings.ridge_gamma))
+    uf1, inner = np.full(len(grid), np.nan), None
+    if len(grid) > 1 or nested:
+        rows, inner = _inner_scores(clips, train, grid, settings, seed=seed)
+        uf1 = svm.uf1_of_choices(inner, clips.label[rows])
     best = np.argsort(-uf1, kind='stable')[: settings.top_k]
     rows = np.concatenate([train, test])
     chosen = [grid[number] for number in best]
@@ -74,11 +98,16 @@ def fit_fold(
         accuracy = float(np.mean(of_rows[: len(train)].argmax(1) == clips.label[train]))
         kept = svm.record(grid[number], [], np.zeros((0, 0)), [])
         fitted.append(kept._replace(uf1=float(uf1[number]), training_accuracy=accuracy))
-    return both.mean(0)[len(train) :].astype(np.float32), fitted
+    of_train = inner[best].mean(0) if nested else None
+    return Decisions(of_train, both.mean(0)[len(train) :].astype(np.float32), fitted)
 
 
-def _inner_uf1(clips, train, grid, settings, *, seed):
-    """Return the UF1 of each choice by cross-validation over groups of subjects."""
+def _inner_scores(clips, train, grid, settings, *, seed):
+    """Predict training rows by each choice, as svm.py does.
+
+    Returns:
+        int[n], the training rows that have a subject; their scores float64[len(grid), n, K].
+    """
     generated = train[clips.subject[train] == NOBODY]
     train = train[clips.subject[train] != NOBODY]
     label, subject = clips.label[train], clips.subject[train]
@@ -88,7 +117,7 @@ def _inner_uf1(clips, train, grid, settings, *, seed):
         scores[:, left_out] = scores_of(
             clips, inner_train, train[left_out], grid, scale=settings.scale
         )
-    return svm.uf1_of_choices(scores, label)
+    return train, scores
 
 
 def scores_of(

@@ -1,10 +1,10 @@
-"""Stacking: SVMs and a network that drawn faces trained, combined by a small regression.
+"""Stacking: SVMs, kernel ridge regressions and a network that drawn faces trained, combined.
 
 A fold fits one weight of 0 or more for each member, and an offset for each class, by the balanced
 log loss of its training rows. Or the weights are equal, and nothing is fitted but the spread of the
-scores (head.combine). Their SVM scores are those of inner folds, which leave their subject
-out, and the network saw drawn faces alone. So no member was fitted to the rows that it is weighed
-on. A network that the fold trained would look better on them than it is.
+scores (head.combine). Scores of SVMs and regressions are those of inner folds, which leave their
+subject out, and the network saw drawn faces alone. So no member was fitted to the rows that it is
+weighed on. A network that the fold trained would look better on them than it is.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize, special
 
-from mer_jax.classical import svm, threads
+from mer_jax.classical import NETWORK, ridge, svm, threads
 from mer_jax.classical.svm import NOBODY, Svm
 from mer_jax.runfiles.stacks import StackRow, StackTable
 from mer_jax.settings import sections
 from mer_jax.types import Folds, Samples
 
-MEMBERS = ('SVMs', 'network')
+TITLES = {'svm': 'SVMs', 'ridge': 'regressions', NETWORK: 'network'}  # of head.members
+REAL = {'svm': svm.decide, 'ridge': ridge.decide}  # that are fitted to clips
 RIDGE = 0.02  # our choice, which was not tuned
 ITERATIONS = 500  # at most; a few dozen suffice
 
@@ -35,24 +36,24 @@ class Stack(NamedTuple):
 class OfFold(NamedTuple):
     """What one fold fitted."""
 
-    svms: list[Svm]
+    svms: list[Svm]  # also the choices of ridge regressions, which have no support vectors
     stack: Stack
 
 
 def predict(
     blocks: Sequence[np.ndarray],
-    outputs: np.ndarray,
+    outputs: np.ndarray | None,
     samples: Samples,
     folds: Folds,
     settings: sections.Head,
     *,
     classes: int,
 ) -> tuple[np.ndarray, list[OfFold]]:
-    """Fit SVMs and combination of all runs, and predict held-out rows.
+    """Fit members and combination of all runs, and predict held-out rows.
 
     Args:
-        blocks: features of clips, [M, N, D] each, for the SVMs.
-        outputs: float32[F, N, K], log probabilities by the network of each run.
+        blocks: features of clips, [M, N, D] each.
+        outputs: float32[F, N, K], log probabilities by the network of each run; None without one.
         samples: all rows.
         folds: all runs.
         settings: of section head.
@@ -70,18 +71,26 @@ def predict(
         clips = svm.clips_of_run(blocks, None, samples, run, classes=classes)
         train, test = svm.rows_of_run(samples, folds, run)
         seed = int(folds.seed[run])
-        decisions = svm.decide(clips, train, test, settings, seed=seed, nested=True)
         rows = train[clips.subject[train] != NOBODY]
-        members = np.stack([decisions.train, outputs[run, rows]])
+        of_train, of_test, svms = [], [], []
+        for name in settings.members.split('+'):
+            if name in REAL:
+                decisions = REAL[name](clips, train, test, settings, seed=seed, nested=True)
+                svms += decisions.svms
+                of_train.append(decisions.train)
+                of_test.append(decisions.test)
+            else:
+                of_train.append(outputs[run, rows])
+                of_test.append(outputs[run, test])
+        members = np.stack(of_train)
         if settings.combine == 'fitted':
             stack = fit(members, clips.label[rows])
         else:
             stack = equal(members)
-        of_test = combined(stack, np.stack([decisions.test, outputs[run, test]]))
-        return of_test, OfFold(decisions.svms, stack)
+        return combined(stack, np.stack(of_test)), OfFold(svms, stack)
 
     with threads.products_in_one_thread():
-        return svm.over_runs(fit_run, folds, width=classes, title='stacks of SVMs and networks')
+        return svm.over_runs(fit_run, folds, width=classes, title='stacks')
 
 
 def fit(scores: np.ndarray, label: np.ndarray) -> Stack:
@@ -150,7 +159,12 @@ def combined(stack: Stack, scores: np.ndarray) -> np.ndarray:
 
 
 def table(
-    fitted: Sequence[OfFold], folds: Folds, titles: Sequence[str], classes: Sequence[str]
+    fitted: Sequence[OfFold],
+    folds: Folds,
+    titles: Sequence[str],
+    *,
+    members: Sequence[str],
+    classes: Sequence[str],
 ) -> StackTable:
     """Return the content of stacks.csv.
 
@@ -158,13 +172,14 @@ def table(
         fitted: what each run fitted.
         folds: all runs.
         titles: of the folds.
+        members: as in head.members.
         classes: names.
     """
     rows = []
     for run, (_, stack) in enumerate(fitted):
         title, seed = titles[folds.fold[run]], int(folds.seed[run])
-        for name, weight in zip(MEMBERS, stack.weight, strict=True):
-            rows.append(StackRow(title, seed, 'weight', name, float(weight)))
+        for name, weight in zip(members, stack.weight, strict=True):
+            rows.append(StackRow(title, seed, 'weight', TITLES[name], float(weight)))
         for name, offset in zip(classes, stack.offset, strict=True):
             rows.append(StackRow(title, seed, 'offset', name, float(offset)))
     return StackTable(tuple(rows))

@@ -13,7 +13,7 @@ from mer_jax import quiet  # noqa: F401, before jax
 import numpy as np
 
 from mer_jax import entries
-from mer_jax.classical import HEADS, has_network, svm
+from mer_jax.classical import combines_network, has_network, svm
 from mer_jax.data import loading, sources
 from mer_jax.errors import UserError
 from mer_jax.experiment import (
@@ -162,7 +162,7 @@ def open_run(settings: Settings, folder: Path) -> tuple[Experiment, FoldState | 
     shapes = build.check_fit(experiment, folder)
     if settings.model.pretrain:
         experiment = experiment._replace(drawn=pretraining.experiment(settings))
-        if HEADS[settings.head.name].with_network:
+        if combines_network(settings.head):
             pretraining.check_taught(experiment.drawn, experiment.data.names.classes)
     entered_with = experiment.data
     if drawn.svm_faces(settings):
@@ -310,7 +310,7 @@ def hidden_features(
     all_rows = protocols.predict_all_rows(
         experiment.folds, count, train_on_held_out=settings.head.scope == 'all'
     )
-    if HEADS[settings.head.name].with_network:
+    if combines_network(settings.head):
         learner = build.of_classes(experiment, learner)
     else:
         learner = svm.penultimate(learner)

@@ -15,7 +15,9 @@ from mer_jax.classical import (
     FEATURES,
     FITTED,
     HEADS,
+    MEMBERS,
     NETWORK,
+    combines_network,
     features_of_clips,
     fitted_features,
     has_network,
@@ -451,7 +453,7 @@ def _head(settings):
         return lines
     if fitted_features(head):
         lines += _detectors(settings)
-    if HEADS[head.name].with_network:
+    if HEADS[head.name].combines:
         lines += _combined(settings)
     task = TASKS.get(settings.data.task)
     if task is not None and head.name not in task.heads:
@@ -493,9 +495,14 @@ def _head(settings):
 
 
 def _combined(settings):
-    """A network beside SVMs, whose outputs on training rows are as good as on others."""
+    """Members of a stack, whose outputs on training rows are as good as on others."""
     head, lines = settings.head, []
-    if not settings.model.pretrain:
+    members = head.members.split('+')
+    if len(set(members)) < len(members) or not {*MEMBERS}.issuperset(members):
+        lines.append(
+            f'head.members is {head.members!r}; allowed: {", ".join(MEMBERS)}, each once, + between'
+        )
+    if combines_network(head) and not settings.model.pretrain:
         lines.append(
             f"model.pretrain is ''; allowed with head.name {head.name!r}: drawn faces that train "
             "the network, such as 'synthetic_faces/many'"
@@ -551,7 +558,7 @@ def _needed_by_svm(head):
         'data.apex': APEX_RULES,
         'train.learner': ('supervised',),
     }
-    if has_network(head) and not HEADS[head.name].with_network:
+    if has_network(head) and not combines_network(head):
         return needs
     without_counts = tuple(name for name, entry in RESAMPLERS.items() if not entry.fills)
     return needs | {
@@ -590,11 +597,11 @@ def _pretrain(settings):
             f'model.pretrain is {name!r} and model.init_from {settings.model.init_from!r}; '
             "allowed: one of them, the other ''"
         )
-    networks, head = settings.pretrain.networks, HEADS.get(settings.head.name)
-    if networks > 1 and not (head and head.with_network):
+    networks = settings.pretrain.networks
+    if networks > 1 and not combines_network(settings.head):
         lines.append(
             f'pretrain.networks is {networks}, but head.name is {settings.head.name!r}; allowed: 1 '
-            'without a stack'
+            'without a stack of a network'
         )
     if not has_network(settings.head):
         lines.append(

@@ -588,16 +588,20 @@ class Head:
         'none',
         'none: the network predicts. svm: an SVM, balanced. logistic: a logistic regression, '
         'balanced, for few features such as detected_units. ridge: a kernel ridge regression on '
-        'each kind of features by itself, balanced, whose scores are averaged. stack: SVMs and a '
-        'network that drawn faces alone trained (model.pretrain), whose scores each fold combines '
-        'by two weights.',
+        'each kind of features by itself, balanced, whose scores are averaged. stack: several '
+        'of these together (head.members), also with a network that drawn faces alone trained '
+        '(model.pretrain).',
         entries='HEADS',
+    )
+    members: str = field(
+        'svm+network',
+        'Members of a stack, joined by +: svm, ridge, and the network that model.pretrain names.',
     )
     combine: str = field(
         'fitted',
-        'How a stack combines its two members. fitted: by two weights, and an offset for each '
-        'class, that each fold fits. equal: each member weighs the same over the spread of its '
-        'scores, without an offset.',
+        'How a stack combines its members. fitted: by a weight each, and an offset for each class, '
+        'that each fold fits. equal: each weighs the same over the spread of its scores, without '
+        'an offset.',
         choices=('fitted', 'equal'),
     )
     features: str = field(
@@ -632,6 +636,19 @@ class Head:
     )
     top_k: int = field(
         1, 'The scores of the SVMs of this many best choices are averaged.', low=1, high=1000
+    )
+    ridge_cost: tuple = field(
+        (0.3, 1.0, 3.0),
+        'For kernel ridge regressions: the inverse of the penalty, of which each fold chooses as '
+        'of cost.',
+        low=1e-12,
+        high=1e12,
+    )
+    ridge_gamma: tuple = field(
+        (0.25, 0.5, 1.0),
+        'For kernel ridge regressions, as gamma; the default fits head.scale=blocks.',
+        low=1e-12,
+        high=1e12,
     )
     drawn: str = field(
         '',

@@ -29,7 +29,7 @@ def test_each_kind_of_features_has_the_regression_of_scikit_learn():
     blocks, label, group = clips(5, 9)
     assert len(blocks) > 1
     train, test = parted(group, 2)
-    head = Head('ridge', cost=(0.5,), gamma=(0.02,))
+    head = Head('ridge', ridge_cost=(0.5,), ridge_gamma=(0.02,))
     of_clips = svm.Clips(blocks, label, group, 3)
     scores, (fitted,) = ridge.fit_fold(of_clips, train, test, head, seed=0)
     expected = reference(blocks, label, train, test, 0.5, 0.02)
@@ -42,7 +42,7 @@ def test_mirror_images_train_and_answer_too():
     """An image and its mirror image that are two views of one clip have one score."""
     blocks, label, group = clips(5)
     train, test = parted(group, 2)
-    head = Head('ridge', cost=(0.5,), gamma=(0.02,))
+    head = Head('ridge', ridge_cost=(0.5,), ridge_gamma=(0.02,))
     mirrored = [np.concatenate([block, -block]) for block in blocks]
     both, _ = ridge.fit_fold(svm.Clips(mirrored, label, group, 3), train, test, head, seed=0)
     swapped = [block[::-1] for block in mirrored]
@@ -56,7 +56,7 @@ def test_a_class_without_training_rows_is_never_predicted():
     """Its score must be a number, below all others."""
     blocks, label, group = clips(5)
     train, test = parted(group, 2)
-    head = Head('ridge', cost=(0.5,), gamma=(0.02,))
+    head = Head('ridge', ridge_cost=(0.5,), ridge_gamma=(0.02,))
     scores, _ = ridge.fit_fold(svm.Clips(blocks, label, group, 4), train, test, head, seed=0)
     assert np.isfinite(scores).all() and (scores[:, 3] < scores[:, :3].min()).all()
     one = svm.Clips(blocks, np.full_like(label, 1), group, 3)
@@ -68,12 +68,12 @@ def test_cost_and_width_are_chosen_by_groups_of_training_subjects():
     """A choice by rows of the same subject, or by tested rows, is the leak of nested validation."""
     blocks, label, group = clips(4, 6, each=9)
     train, test = parted(group, 3)
-    head = Head('ridge', cost=(1e-3, 10.0), gamma=(0.01, 1.0), inner_folds=3, top_k=4)
+    head = Head('ridge', ridge_cost=(1e-3, 10.0), ridge_gamma=(0.01, 1.0), inner_folds=3, top_k=4)
     of_clips = svm.Clips(blocks, label, group, 3)
     _, fitted = ridge.fit_fold(of_clips, train, test, head, seed=0)
     uf1 = {}
-    for cost in head.cost:
-        for gamma in head.gamma:
+    for cost in head.ridge_cost:
+        for gamma in head.ridge_gamma:
             predicted = np.zeros_like(train)
             for kept, left_out in svm.inner_splits(label[train], group[train], 3, seed=0):
                 rows = train[kept], train[left_out]

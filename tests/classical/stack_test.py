@@ -14,6 +14,7 @@ from mer_jax.experiment import settings as rules
 from mer_jax.models import flow_cnn
 from mer_jax.presets import quick
 from mer_jax.presets import svm as svm_config
+from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.runfiles.results import RecognitionResults
 from mer_jax.runfiles.stacks import StackTable
 from mer_jax.settings.sections import Head
@@ -146,7 +147,7 @@ def test_a_run_says_how_it_weighs_its_members(tiny_data, tmp_path, undrawn, monk
         np.testing.assert_allclose(of_run, expected, atol=1e-4)
     results = RecognitionResults.read(tmp_path)
     table = StackTable.read(tmp_path)
-    assert results.stack == table.mean_weights() and [*results.stack] == [*stack.MEMBERS]
+    assert results.stack == table.mean_weights() and [*results.stack] == ['SVMs', 'network']
     assert len(table.rows) == results.folds * (2 + 3)
     assert results.data['pretraining']['name'] == DRAWN
     assert 'id="stack"' in (tmp_path / 'report.html').read_text()
@@ -175,7 +176,35 @@ def mean_of_networks(experiment):
     return np.mean(total, 0)
 
 
+def test_members_need_no_network_and_count_alike(tiny_data, tmp_path, undrawn):
+    """A member that is left out must not train, and one that is named must count."""
+    changes = {'head.members': 'svm+ridge', 'head.combine': 'equal', 'model.pretrain': ''}
+    changes |= {'data.data_dir': tiny_data, 'model.name': 'ststnet', 'head.scale': 'blocks'}
+    run.train_settings(settings_of(**changes), tmp_path / 'both')
+    both = StackTable.read(tmp_path / 'both')
+    assert both.mean_weights() == {'SVMs': 1.0, 'regressions': 1.0}
+    assert not (tmp_path / 'both' / 'pretraining').exists()
+    apart = {}
+    for member in ('svm', 'ridge'):
+        run.train_settings(settings_of(**changes | {'head.name': member}), tmp_path / member)
+        apart[member] = scores_in(tmp_path / member)
+    mixed = scores_in(tmp_path / 'both')
+    assert not np.allclose(mixed, apart['svm']) and not np.allclose(mixed, apart['ridge'])
+    # one fold has one weight for each member: scores are a sum, but for what softmax leaves out
+    sides = np.stack([apart[member].ravel() for member in apart], 1)
+    weight, left, *_ = np.linalg.lstsq(sides, mixed.ravel(), rcond=None)
+    assert left[0] < 1e-6 * np.sum(mixed**2) and np.all(weight > 0)
+
+
+def scores_in(folder):
+    """Logits of the first fold, around their mean over classes."""
+    rows = PredictionTable.read(folder).rows
+    return around(np.log([[*row.scores.values()] for row in rows if row.fold == 0]))
+
+
 REFUSED = {
+    'a member that does not exist': ({'head.members': 'svm+forest'}, 'head.members'),
+    'a member twice': ({'head.members': 'svm+svm+network'}, 'head.members'),
     'a network that the fold trains': ({'train.epochs': 1}, 'train.epochs'),
     'no drawn faces': ({'model.pretrain': ''}, 'model.pretrain'),
     'people': ({'model.pretrain': 'samm/flow'}, 'model.pretrain'),

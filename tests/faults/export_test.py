@@ -49,7 +49,7 @@ def test_a_missing_package_names_the_extra(package, tmp_path, monkeypatch, capsy
 
 @pytest.mark.parametrize(
     ('name', 'named'),
-    [('megc2019_best', "head.name is 'svm'"), ('smic_spotting', "data.task is 'spotting'")],
+    [('megc2019_svm', "head.name is 'svm'"), ('smic_spotting', "data.task is 'spotting'")],
 )
 def test_what_is_no_network_of_recognition_names_its_setting(
     name, named, tmp_path, monkeypatch, capsys

@@ -215,7 +215,7 @@ def test_the_command_trains_and_resumes(tiny_data, tmp_path, capsys):
     """The verb as a user types it, and again: a finished leaderboard computes the same."""
     command = [
         'leaderboard',
-        f'--configs={ROOT}/configs/megc2019_svm.py:quick,megc2019_best:quick',
+        f'--configs={ROOT}/configs/megc2019_svm.py:quick,megc2019_ridge:quick',
         '--seeds=1',
         f'--config.data.data_dir={tiny_data}',
         '--config.head.inner_folds=3',
@@ -226,10 +226,10 @@ def test_the_command_trains_and_resumes(tiny_data, tmp_path, capsys):
     first = json.loads(path.read_text())
     assert [row['title'] for row in first['rows']] == [
         'megc2019_svm (quick)',
-        'megc2019_best (quick)',
+        'megc2019_ridge (quick)',
     ]
     runs = sorted(folder.name for folder in path.parent.iterdir() if folder.is_dir())
-    assert runs == ['megc2019_best-quick', 'megc2019_svm-quick', 'plots']
+    assert runs == ['megc2019_ridge-quick', 'megc2019_svm-quick', 'plots']
     for run in runs[:2]:
         assert RunConfig.read(path.parent / run).settings['head']['inner_folds'] == 3
     assert main.main(command) == 0
