@@ -42,8 +42,7 @@ class HeadEntry(NamedTuple):
     title: str  # of one fitted head; '' where the network predicts
     # whether the files of a run hold what was fitted, so that it predicts new clips
     kept: bool = True
-    # whether explain knows what it looks at
-    explained: bool = True
+    explained: bool = True  # whether explain knows what it looks at
     drawn: bool = False  # whether drawn faces can train it beside clips
     combines: bool = False  # whether it combines the scores of head.members
 
@@ -53,7 +52,7 @@ HEADS = {  # by head.name
     'svm': HeadEntry('SVM', drawn=True),
     'logistic': HeadEntry('logistic regression', explained=False),
     'ridge': HeadEntry('ridge regression', kept=False, explained=False),
-    'stack': HeadEntry('stack', kept=False, explained=False, combines=True),
+    'stack': HeadEntry('stack', explained=False, combines=True),
 }
 MEMBERS = ('svm', 'ridge', 'network')  # of a stack
 NETWORK = 'network'  # a further name of a feature: the last hidden layer of the fold's network
@@ -111,12 +110,20 @@ def refuse_unkept(settings: sections.Settings, path: str | Path) -> None:
     Raises:
         UserError: the run can predict no new clips.
     """
-    head, reason = settings.head, 'what each fold fitted is not kept'
+    head, networks = settings.head, settings.pretrain.networks
+    unkept = 'what each fold fitted is not kept'
     if not HEADS[head.name].kept:
-        _refuse(path, 'head.name', head.name, reason)
-    for key, faces in (('head.drawn', head.drawn), ('detectors.drawn', settings.detectors.drawn)):
+        _refuse(path, 'head.name', head.name, unkept)
+    if HEADS[head.name].combines:
+        for member in head.members.split('+'):
+            if member != NETWORK and not HEADS[member].kept:
+                _refuse(path, 'head.members', head.members, unkept)
+        if combines_network(head) and networks > 1:
+            _refuse(path, 'pretrain.networks', networks, unkept)
+    drawn = {'head.drawn': head.drawn, 'detectors.drawn': settings.detectors.drawn}
+    for key, faces in drawn.items():
         if faces:
-            _refuse(path, key, faces, reason)
+            _refuse(path, key, faces, 'the drawn clips among the support vectors are not kept')
 
 
 def refuse_unexplained(settings: sections.Settings, path: str | Path) -> None:

@@ -12,12 +12,20 @@ import numpy as np
 from mer_jax.classical import logistic, ridge, stack, svm, unit_svms
 from mer_jax.runfiles.detectors import DetectorArrays, DetectorTable
 from mer_jax.runfiles.regressions import RegressionArrays
-from mer_jax.runfiles.stacks import StackTable
+from mer_jax.runfiles.stacks import StackArrays, StackTable
 from mer_jax.runfiles.svms import SvmArrays, SvmTable
 from mer_jax.settings import sections
 from mer_jax.types import Folds, Names, Samples
 
-RunFile = SvmTable | SvmArrays | RegressionArrays | DetectorTable | DetectorArrays | StackTable
+RunFile = (
+    SvmTable
+    | SvmArrays
+    | RegressionArrays
+    | DetectorTable
+    | DetectorArrays
+    | StackTable
+    | StackArrays
+)
 
 
 class Problem(NamedTuple):
@@ -70,9 +78,10 @@ def stacks(problem: Problem) -> Solution:
     classes, folds, titles = problem.names.classes, problem.folds, problem.titles
     scores, fitted = stack.predict(*_arguments(problem), classes=len(classes))
     svms_of_runs = [of_fold.svms for of_fold in fitted]
+    of_svms = svm.table(svms_of_runs, folds, titles), svm.arrays(svms_of_runs)
     members = problem.settings.members.split('+')
     weights = stack.table(fitted, folds, titles, members=members, classes=classes)
-    return Solution(scores, (svm.table(svms_of_runs, folds, titles), weights))
+    return Solution(scores, (*of_svms, weights, stack.arrays(fitted)))
 
 
 def detectors(problem: Problem) -> Solution:

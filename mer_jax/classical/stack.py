@@ -15,7 +15,7 @@ from scipy import optimize, special
 
 from mer_jax.classical import NETWORK, ridge, svm, threads
 from mer_jax.classical.svm import NOBODY, Svm
-from mer_jax.runfiles.stacks import StackRow, StackTable
+from mer_jax.runfiles.stacks import Stack, StackArrays, StackRow, StackTable
 from mer_jax.settings import sections
 from mer_jax.types import Folds, Samples
 
@@ -23,14 +23,6 @@ TITLES = {'svm': 'SVMs', 'ridge': 'regressions', NETWORK: 'network'}  # of head.
 REAL = {'svm': svm.decide, 'ridge': ridge.decide}  # that are fitted to clips
 RIDGE = 0.02  # our choice, which was not tuned
 ITERATIONS = 500  # at most; a few dozen suffice
-
-
-class Stack(NamedTuple):
-    """A fitted combination of M members."""
-
-    weight: np.ndarray  # float64[M], not negative, of scores over their spread
-    spread: np.ndarray  # float64[M], root mean square of the scores around their mean over classes
-    offset: np.ndarray  # float64[K]
 
 
 class OfFold(NamedTuple):
@@ -183,3 +175,8 @@ def table(
         for name, offset in zip(classes, stack.offset, strict=True):
             rows.append(StackRow(title, seed, 'offset', name, float(offset)))
     return StackTable(tuple(rows))
+
+
+def arrays(fitted: Sequence[OfFold]) -> StackArrays:
+    """Return the content of stacks.npz: the combination of each run."""
+    return StackArrays({(run, 1): of_fold.stack for run, of_fold in enumerate(fitted)})

@@ -24,6 +24,7 @@ from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment.build import Experiment
 from mer_jax.models import NETWORKS
 from mer_jax.runfiles import files
+from mer_jax.runfiles.plan import Plan
 from mer_jax.settings import sections
 from mer_jax.settings.sections import Settings
 from mer_jax.training import augment, checkpoint, held_out, hosts, metrics_log, pretrained
@@ -144,6 +145,37 @@ def trained(experiment: Experiment, folder: Path) -> Experiment:
             by_output=by_output,
             about=_about(faces, folder),
         )
+    )
+
+
+def finished(
+    settings: Settings, folder: Path, outputs: Sequence[str], shapes: Callable[[int], FoldState]
+) -> pretrained.Pretrained:
+    """Read the finished pretraining of a run, without its drawn faces.
+
+    Args:
+        settings: of `settings_of`.
+        folder: of the run.
+        outputs: what each output learned, as results.json records it.
+        shapes: number of outputs -> abstract state of one pretraining.
+
+    Raises:
+        UserError: a checkpoint is missing or damaged.
+    """
+    folder, of_outputs = folder / files.PRETRAINING, shapes(len(outputs))
+    states = checkpoint.read_runs(
+        folder / files.CHECKPOINTS,
+        of_outputs,
+        epoch=settings.train.epochs,
+        runs=settings.trainings,
+        group=Plan.read(folder).group,
+    )
+    return pretrained.Pretrained(
+        outputs=tuple(outputs),
+        params=states.params,
+        batch_stats=states.batch_stats,
+        by_output=pretrained.differing(of_outputs, shapes(len(outputs) + 1)),
+        about={},
     )
 
 

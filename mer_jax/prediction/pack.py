@@ -21,7 +21,7 @@ import jax
 import numpy as np
 
 from mer_jax import bounded
-from mer_jax.classical import fitted_features, has_network, svm
+from mer_jax.classical import HEADS, fitted_features, has_network, svm
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
 from mer_jax.experiment import folder as run_folder
@@ -102,12 +102,7 @@ def pack(workdir: str | Path, calibrated_by: str, paths: Sequence[str], distille
 
 def _packed(folder, model, calibrated_by, distilled):
     """Return the header and the tensors of a run."""
-    if fitted_features(model.settings.head):
-        raise UserError(
-            f'{folder}: head.features is {model.settings.head.features!r}, whose detectors are '
-            'made of rows of the data set, and a pack holds none; allowed: features of clips, or a '
-            'network'
-        )
+    _refuse_rows(folder, model.settings.head)
     kernel = model.svms is not None and model.settings.head.kernel != 'linear'
     if kernel and not distilled:
         raise UserError(
@@ -164,6 +159,21 @@ def _packed(folder, model, calibrated_by, distilled):
         people=people,
     )
     return header, {**_of_states(model.states), **head.tensors, **seen}
+
+
+def _refuse_rows(folder, head):
+    """Refuse what is made of rows of the data set, and has no other form."""
+    key, value, what = '', '', ''
+    if HEADS[head.name].combines:
+        key, value, what = 'head.name', head.name, 'SVMs'
+    if fitted_features(head):
+        key, value, what = 'head.features', head.features, 'detectors'
+    if key:
+        raise UserError(
+            f'{folder}: {key} is {value!r}, whose {what} are made of rows of the data set, and a '
+            "pack holds none; allowed: networks, and SVMs (head.name 'svm') or regressions "
+            "('logistic') on features of clips"
+        )
 
 
 def _of_states(states):

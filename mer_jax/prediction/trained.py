@@ -8,8 +8,8 @@ vectors, so a run with SVMs, or with detectors of action units, needs its data s
 import contextlib
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ import numpy as np
 
 from mer_jax.classical import (
     FEATURES,
+    combines_network,
     computed_features,
     features,
     features_of_clips,
@@ -29,6 +30,7 @@ from mer_jax.classical import (
     has_network,
     logistic,
     refuse_unkept,
+    stack,
     svm,
     unit_svms,
 )
@@ -36,7 +38,7 @@ from mer_jax.data import channels, sources
 from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.evaluation.calibration import Calibrated
-from mer_jax.experiment import build, check_opens
+from mer_jax.experiment import PRETRAINING, LearnerEntry, build, check_opens, pretraining
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
 from mer_jax.experiment.build import Experiment
@@ -51,6 +53,7 @@ from mer_jax.runfiles.folds import FoldTable
 from mer_jax.runfiles.plan import Plan
 from mer_jax.runfiles.prediction_file import HeldOut
 from mer_jax.runfiles.regressions import Regression, RegressionArrays
+from mer_jax.runfiles.stacks import StackArrays
 from mer_jax.runfiles.svms import SvmArrays, SvmTable
 from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
@@ -148,14 +151,17 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
     classes = OF_SPOTTING
     if isinstance(run, results.RecognitionResults):
         classes = tuple(run.classes)
-    states = None
-    if has_network(settings.head):
+    states, with_network = None, combines_network(settings.head)
+    if has_network(settings.head) and not with_network:
         states = read_states(folder, settings, len(classes), chosen)
     head = None
     if settings.head.name == 'none':
         scores = network_scores(learner(settings, len(classes)), states)
     else:
         run_of_head = _RunOfHead(folder, settings, len(classes), chosen, states)
+        if with_network:
+            states = _pretrained_states(run_of_head, run.data['pretraining']['outputs'])
+            run_of_head = replace(run_of_head, states=states)
         head = FITTED_HEADS[settings.head.name](run_of_head)
         scores = head_scores(settings, _of_members(run_of_head), len(chosen), head.scores)
     table = calibrated.outputs(folder, run)
@@ -256,23 +262,30 @@ def dtype(settings: Settings) -> str:
     return 'uint8' if in_bytes else 'float32'
 
 
-def learner(settings: Settings, classes: int, lowering: str = LOWERING) -> Learner:
+def learner(
+    settings: Settings,
+    classes: int,
+    lowering: str = LOWERING,
+    entry: LearnerEntry | None = None,
+) -> Learner:
     """Return the learner of a run, to predict.
 
     Args:
         settings: of the experiment.
         classes: K.
         lowering: how convolutions are computed, 'matmul' or 'native'.
+        entry: how the network learned; None: as the settings say.
     """
-    return build.learner_of(settings, classes=classes, steps=1, lowering=lowering)
+    return build.learner_of(settings, classes=classes, steps=1, lowering=lowering, entry=entry)
 
 
-def state_shapes(settings: Settings, classes: int) -> FoldState:
+def state_shapes(settings: Settings, classes: int, entry: LearnerEntry | None = None) -> FoldState:
     """Return the shapes of one fold's state, without a data set.
 
     Args:
         settings: of the experiment.
         classes: K.
+        entry: as of `learner`.
     """
 
     def array(kind: str, *shape: int) -> jax.ShapeDtypeStruct:
@@ -285,7 +298,7 @@ def state_shapes(settings: Settings, classes: int) -> FoldState:
     image = array(dtype(settings), 2, *image_shape(settings))
     samples = Samples(image, row, row, row, row)
     key = jax.random.key(0)
-    return jax.eval_shape(learner(settings, classes).init, key, samples, train)
+    return jax.eval_shape(learner(settings, classes, entry=entry).init, key, samples, train)
 
 
 def read_states(folder: Path, settings: Settings, classes: int, chosen: Sequence[int]) -> FoldState:
@@ -399,7 +412,7 @@ class _RunOfHead:
     settings: Settings
     classes: int
     chosen: Sequence[int]  # positions of the members that are opened
-    states: FoldState | None  # of their networks
+    states: FoldState | None = None  # of their networks
 
     @cached_property
     def experiment(self) -> Experiment:
@@ -414,6 +427,9 @@ class _RunOfHead:
 
 def _of_members(run) -> Scores | None:
     """Return the features that each member has of new clips; None without any."""
+    if combines_network(run.settings.head):
+        of_classes = build.of_classes(run.experiment, learner(run.settings, run.classes))
+        return network_scores(of_classes, run.states)
     if run.states is not None:
         return hidden_layers(run.settings, run.states, run.classes)
     if fitted_features(run.settings.head):
@@ -489,11 +505,49 @@ def takes_landmarks(settings: Settings) -> bool:
     return any(FEATURES[name].points for name in names)
 
 
+def _pretrained_states(run, outputs) -> FoldState:
+    """Return the networks of a run that trains none: as drawn faces taught them.
+
+    The scale of their inputs is fitted to the training rows of each member.
+    """
+    settings, folds = run.settings, run.experiment.folds
+    of_faces = pretraining.settings_of(settings)
+    shapes = partial(state_shapes, of_faces, entry=PRETRAINING)
+    taught = pretraining.finished(of_faces, run.folder, outputs, shapes)
+    init = learner(settings, run.classes).init
+    samples = jax.tree.map(jnp.asarray, run.experiment.data.samples)
+    rows = jax.tree.map(lambda leaf: jnp.asarray(leaf)[jnp.array(run.chosen)], folds.train)
+    key = jax.random.key(0)  # all that it draws is replaced
+    fresh = jax.jit(lambda rows: jax.lax.map(lambda one: init(key, samples, one), rows))(rows)
+    begin = pretraining.begin(run.experiment._replace(pretrained=taught))
+    states = begin(np.array(run.chosen), jax.tree.map(np.asarray, fresh))
+    return states._replace(opt_state=())
+
+
+def _stacks(run) -> FittedHead:
+    """Open the combinations of SVMs with networks that drawn faces trained."""
+    fitted, path = StackArrays.read(run.folder).fitted, run.folder / StackArrays.FILE
+    stacks = [arrays.of_run(path, fitted, number)[0] for number in run.chosen]
+    of_svms = _of_stored(_svm_members(run, None), run.settings.head.scale)
+
+    def scores(number: int, blocks: Sequence[np.ndarray]) -> np.ndarray:
+        of_network, *of_clips = blocks
+        members = np.stack([of_svms(number, of_clips), of_network[0]])
+        return stack.combined(stacks[number], members)
+
+    return FittedHead(scores)
+
+
 def _svms(run) -> FittedHead:
     """Open the SVMs of a run, which are made of rows of its data."""
+    of_svms = _svm_members(run, _of_training(run))
+    return FittedHead(_of_stored(of_svms, run.settings.head.scale), svms=of_svms)
+
+
+def _svm_members(run, apart):
+    """Return what the SVMs of each member are fitted to; apart: as `_of_training` returns it."""
     settings, experiment = run.settings, run.experiment
     samples, folds = experiment.data.samples, experiment.folds
-    apart = _of_training(run)
     blocks = features_of(settings, samples.image, experiment.data.landmarks)
     table, vectors, of_svms = SvmTable.read(run.folder), SvmArrays.read(run.folder).svms, []
     for number, member in enumerate(run.chosen):
@@ -506,7 +560,7 @@ def _svms(run) -> FittedHead:
             svm.Stored(choice, vectors[member, rank]) for rank, choice in enumerate(choices, 1)
         ]
         of_svms.append(SvmMember(clips, train, tuple(stored)))
-    return FittedHead(_of_stored(of_svms, settings.head.scale), svms=tuple(of_svms))
+    return tuple(of_svms)
 
 
 def _regressions(run) -> FittedHead:
@@ -533,6 +587,7 @@ def regression_scores(of_members: Sequence[Sequence[Regression]], classes: int) 
 FITTED_HEADS = {  # by head.name: _RunOfHead -> FittedHead
     'svm': _svms,
     'logistic': _regressions,
+    'stack': _stacks,
 }
 
 

@@ -17,6 +17,7 @@ DETECTORS = 'detectors.csv'
 DETECTOR_ARRAYS = 'detectors.npz'
 REGRESSIONS = 'regressions.npz'
 STACKS = 'stacks.csv'
+STACK_ARRAYS = 'stacks.npz'
 RESULTS = 'results.json'
 CALIBRATION = 'calibration.json'
 REPORT = 'report.html'
@@ -60,6 +61,7 @@ WRITTEN = (
     DETECTOR_ARRAYS,
     REGRESSIONS,
     STACKS,
+    STACK_ARRAYS,
     CHOICES,
 )
 LOCK = '.lock'

@@ -1,10 +1,12 @@
-"""stacks.csv: how each fold combines SVMs and network."""
+"""stacks.csv and stacks.npz: how each fold combines SVMs and network."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
-from mer_jax.runfiles import files, reading, shapes, writing
+import numpy as np
+
+from mer_jax.runfiles import arrays, files, reading, shapes, writing
 
 
 class StackRow(NamedTuple):
@@ -59,3 +61,40 @@ class StackTable:
             UserError: the file is damaged.
         """
         return cls(reading.read_rows(Path(folder) / cls.FILE, StackRow, COLUMNS))
+
+
+class Stack(NamedTuple):
+    """A fitted combination of M members."""
+
+    weight: np.ndarray  # float64[M], not negative, of scores over their spread
+    spread: np.ndarray  # float64[M], root mean square of the scores around their mean over classes
+    offset: np.ndarray  # float64[K]
+
+
+@dataclass(frozen=True)
+class StackArrays:
+    """stacks.npz: the combinations as they were fitted; those of stacks.csv are rounded."""
+
+    FILE: ClassVar[str] = files.STACK_ARRAYS
+
+    fitted: dict[tuple[int, int], Stack]  # by (number of the run, 1)
+
+    def write(self, folder: str | Path) -> None:
+        """Write stacks.npz into the folder of a run."""
+        arrays.write(Path(folder) / self.FILE, self.fitted)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """Read the combinations of the run in `folder`.
+
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        path = Path(folder) / cls.FILE
+        fitted, _ = arrays.read(path, Stack)
+        for key, one in fitted.items():
+            finite = np.isfinite(np.concatenate([one.weight, one.spread, one.offset])).all()
+            if one.weight.shape != one.spread.shape or not finite:
+                allowed = 'finite numbers, as many as of spread'
+                arrays.refuse(path, key, 'weight', one.weight, allowed)
+        return cls(fitted)

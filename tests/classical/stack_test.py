@@ -7,11 +7,12 @@ from scipy.special import log_softmax
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
-from mer_jax.classical import refuse_unkept, stack, svm
+from mer_jax.classical import refuse_unexplained, stack, svm
 from mer_jax.errors import UserError
 from mer_jax.experiment import build, run
 from mer_jax.experiment import settings as rules
 from mer_jax.models import flow_cnn
+from mer_jax.prediction import pack, trained
 from mer_jax.presets import quick
 from mer_jax.presets import svm as svm_config
 from mer_jax.runfiles.predictions import PredictionTable
@@ -19,6 +20,7 @@ from mer_jax.runfiles.results import RecognitionResults
 from mer_jax.runfiles.stacks import StackTable
 from mer_jax.settings.sections import Head
 from mer_jax.settings.tree import from_nested
+from mer_jax.types import Inputs
 
 DRAWN = 'synthetic_faces/tiny'
 RNG = np.random.default_rng(0)
@@ -155,7 +157,20 @@ def test_a_run_says_how_it_weighs_its_members(tiny_data, tmp_path, undrawn, monk
     with pytest.raises(UserError, match='model.pretrain'):
         run.train_settings(settings_of(**others), tmp_path / 'others')
     with pytest.raises(UserError, match='head.name'):
-        refuse_unkept(settings_of(), tmp_path)
+        refuse_unexplained(settings_of(), tmp_path)
+    # The network of another seed, or the scale of another fold, would be another recogniser.
+    model = trained.open_trained(tmp_path)
+    experiment = trained.experiment_of(tmp_path, model.settings)
+    scores = np.exp(model.scores(Inputs(experiment.data.samples.image, {})))
+    number = {clip: place for place, clip in enumerate(experiment.data.names.clips)}
+    compared = PredictionTable.read(tmp_path).rows
+    for row in compared:
+        run_of_fold = model.members.index((experiment.titles[row.fold], row.seed))
+        of_clip = scores[run_of_fold, number[row.clip]]
+        np.testing.assert_allclose(of_clip, [*row.scores.values()], atol=1e-5)
+    assert len(compared) == results.clips and np.ptp(scores[:, 0]) > 1e-3
+    with pytest.raises(UserError, match='head.name is .stack., whose SVMs'):
+        pack.pack(tmp_path, '', [], False)
 
 
 def mean_of_networks(experiment):
