@@ -40,19 +40,18 @@ class HeadEntry(NamedTuple):
     """What the program knows about a head, beside the tasks that it is made for."""
 
     title: str  # of one fitted head; '' where the network predicts
-    # whether the files of a run hold what was fitted, so that it predicts new clips
-    kept: bool = True
     explained: bool = True  # whether explain knows what it looks at
     drawn: bool = False  # whether drawn faces can train it beside clips
     combines: bool = False  # whether it combines the scores of head.members
+    of_rows: bool = False  # whether it is made of rows of the data set, whatever the kernel
 
 
 HEADS = {  # by head.name
     'none': HeadEntry(''),
     'svm': HeadEntry('SVM', drawn=True),
     'logistic': HeadEntry('logistic regression', explained=False),
-    'ridge': HeadEntry('ridge regression', kept=False, explained=False),
-    'stack': HeadEntry('stack', explained=False, combines=True),
+    'ridge': HeadEntry('ridge regression', explained=False, of_rows=True),
+    'stack': HeadEntry('stack', explained=False, combines=True, of_rows=True),
 }
 MEMBERS = ('svm', 'ridge', 'network')  # of a stack
 NETWORK = 'network'  # a further name of a feature: the last hidden layer of the fold's network
@@ -101,7 +100,7 @@ def fitted_features(head: sections.Head) -> list[str]:
 
 
 def refuse_unkept(settings: sections.Settings, path: str | Path) -> None:
-    """Refuse a run that does not keep what its folds fitted.
+    """Refuse a run whose SVMs are made of drawn faces, which are not kept.
 
     Args:
         settings: of the run.
@@ -110,17 +109,7 @@ def refuse_unkept(settings: sections.Settings, path: str | Path) -> None:
     Raises:
         UserError: the run can predict no new clips.
     """
-    head, networks = settings.head, settings.pretrain.networks
-    unkept = 'what each fold fitted is not kept'
-    if not HEADS[head.name].kept:
-        _refuse(path, 'head.name', head.name, unkept)
-    if HEADS[head.name].combines:
-        for member in head.members.split('+'):
-            if member != NETWORK and not HEADS[member].kept:
-                _refuse(path, 'head.members', head.members, unkept)
-        if combines_network(head) and networks > 1:
-            _refuse(path, 'pretrain.networks', networks, unkept)
-    drawn = {'head.drawn': head.drawn, 'detectors.drawn': settings.detectors.drawn}
+    drawn = {'head.drawn': settings.head.drawn, 'detectors.drawn': settings.detectors.drawn}
     for key, faces in drawn.items():
         if faces:
             _refuse(path, key, faces, 'the drawn clips among the support vectors are not kept')

@@ -84,7 +84,7 @@ def decide(
     Returns:
         Scores; and what was chosen in place of SVMs, without support vectors.
     """
-    grid = svm.choices(replace(settings, cost=settings.ridge_cost, gamma=settings.ridge_gamma))
+    grid = svm.choices(of_regressions(settings))
     uf1, inner = np.full(len(grid), np.nan), None
     if len(grid) > 1 or nested:
         rows, inner = _inner_scores(clips, train, grid, settings, seed=seed)
@@ -100,6 +100,34 @@ def decide(
         fitted.append(kept._replace(uf1=float(uf1[number]), training_accuracy=accuracy))
     of_train = inner[best].mean(0) if nested else None
     return Decisions(of_train, both.mean(0)[len(train) :].astype(np.float32), fitted)
+
+
+def of_regressions(settings: sections.Head) -> sections.Head:
+    """Return settings whose cost and gamma are those of the regressions.
+
+    Args:
+        settings: of section head.
+    """
+    return replace(settings, cost=settings.ridge_cost, gamma=settings.ridge_gamma)
+
+
+def stored_scores(
+    clips: Clips, rows: tuple[np.ndarray, np.ndarray], choices: Sequence[Choice], *, scale: str
+) -> np.ndarray:
+    """Fit the regressions of a finished fold again, and predict rows by their mean.
+
+    Args:
+        clips: of the data set; rows to predict may stand behind its labelled ones.
+        rows: int[n], rows to fit; int[m], rows to predict.
+        choices: what the fold chose.
+        scale: as of svm.products.
+
+    Returns:
+        Scores float32[m, K].
+    """
+    with threads.products_in_one_thread():
+        of_choices = scores_of(clips, *rows, choices, scale=scale)
+    return of_choices.mean(0).astype(np.float32)
 
 
 def _inner_scores(clips, train, grid, settings, *, seed):

@@ -68,7 +68,9 @@ def write(experiment: Experiment, shapes: FoldState | None, folder: Path) -> lis
     return importance_page.write(folder, ImportanceTable(tuple(lines)), correct.mean(), alone)
 
 
-def chosen(table: SvmTable, title: str, seed: int, head: sections.Head) -> list[Choice]:
+def chosen(
+    table: SvmTable, title: str, seed: int, head: sections.Head, places: range | None = None
+) -> list[Choice]:
     """Return what the SVMs of one fold were fitted with.
 
     Args:
@@ -76,17 +78,19 @@ def chosen(table: SvmTable, title: str, seed: int, head: sections.Head) -> list[
         title: of the fold.
         seed: of the run.
         head: section of settings; its numbers stand for those of the table, which are rounded.
+        places: that are read; None: all.
 
     Raises:
-        UserError: the table lacks the fold.
+        UserError: the table lacks the fold, or a place.
     """
     choices = []
     for row in table.rows:
-        if (row.title, row.seed) == (title, seed):
+        is_read = places is None or row.place in places
+        if (row.title, row.seed) == (title, seed) and is_read:
             cost = min(head.cost, key=lambda value, row=row: abs(value - row.cost))
             gamma = min(head.gamma, key=lambda value, row=row: abs(value - row.gamma))
             choices.append(Choice(head.kernel, float(cost), float(gamma)))
-    if not choices:
+    if not choices or (places is not None and len(choices) != len(places)):
         raise UserError(
             f'{table.FILE}: lacks the fold {title!r} of seed {seed}; score the run again: the same '
             'command with the verb evaluate'

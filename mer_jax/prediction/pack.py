@@ -164,8 +164,10 @@ def _packed(folder, model, calibrated_by, distilled):
 def _refuse_rows(folder, head):
     """Refuse what is made of rows of the data set, and has no other form."""
     key, value, what = '', '', ''
-    if HEADS[head.name].combines:
-        key, value, what = 'head.name', head.name, 'SVMs'
+    if HEADS[head.name].of_rows:
+        key, value, what = 'head.name', head.name, 'members'
+        if not HEADS[head.name].combines:
+            what = f'{HEADS[head.name].title}s'
     if fitted_features(head):
         key, value, what = 'head.features', head.features, 'detectors'
     if key:

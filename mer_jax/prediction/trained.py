@@ -22,6 +22,7 @@ import numpy as np
 
 from mer_jax.classical import (
     FEATURES,
+    NETWORK,
     combines_network,
     computed_features,
     features,
@@ -30,6 +31,7 @@ from mer_jax.classical import (
     has_network,
     logistic,
     refuse_unkept,
+    ridge,
     stack,
     svm,
     unit_svms,
@@ -55,7 +57,7 @@ from mer_jax.runfiles.prediction_file import HeldOut
 from mer_jax.runfiles.regressions import Regression, RegressionArrays
 from mer_jax.runfiles.stacks import StackArrays
 from mer_jax.runfiles.svms import SvmArrays, SvmTable
-from mer_jax.settings import tree
+from mer_jax.settings import sections, tree
 from mer_jax.settings.sections import Settings
 from mer_jax.spotting.frames import CLASSES as OF_SPOTTING
 from mer_jax.training import checkpoint, parallel, plan
@@ -428,8 +430,7 @@ class _RunOfHead:
 def _of_members(run) -> Scores | None:
     """Return the features that each member has of new clips; None without any."""
     if combines_network(run.settings.head):
-        of_classes = build.of_classes(run.experiment, learner(run.settings, run.classes))
-        return network_scores(of_classes, run.states)
+        return _of_drawn_networks(run)
     if run.states is not None:
         return hidden_layers(run.settings, run.states, run.classes)
     if fitted_features(run.settings.head):
@@ -471,13 +472,18 @@ def _of_stored(of_svms, scale) -> HeadScores:
 
     def scores(number: int, blocks: Sequence[np.ndarray]) -> np.ndarray:
         member = of_svms[number]
-        pairs = zip(member.clips.blocks, blocks, strict=True)
-        clips = member.clips._replace(blocks=[np.concatenate(pair, axis=1) for pair in pairs])
-        count = member.clips.blocks[0].shape[1]
-        new = np.arange(count, count + blocks[0].shape[1])
+        clips, new = _with_new(member.clips, blocks)
         return svm.stored_scores(clips, (member.train, new), member.svms, scale=scale)
 
     return scores
+
+
+def _with_new(clips, blocks):
+    """Return the clips of the data set with new ones behind them, and the rows of these."""
+    pairs = zip(clips.blocks, blocks, strict=True)
+    joined = clips._replace(blocks=[np.concatenate(pair, axis=1) for pair in pairs])
+    count = clips.blocks[0].shape[1]
+    return joined, np.arange(count, count + blocks[0].shape[1])
 
 
 def features_of(
@@ -508,32 +514,59 @@ def takes_landmarks(settings: Settings) -> bool:
 def _pretrained_states(run, outputs) -> FoldState:
     """Return the networks of a run that trains none: as drawn faces taught them.
 
-    The scale of their inputs is fitted to the training rows of each member.
+    Those of one member follow each other. The scale of their inputs is fitted to its training rows.
     """
-    settings, folds = run.settings, run.experiment.folds
+    settings, networks = run.settings, run.settings.pretrain.networks
+    folds = pretraining.for_each_network(run.experiment.folds, networks)
+    chosen = np.array(run.chosen)[:, None] * networks + np.arange(networks)
+    chosen = chosen.ravel()
     of_faces = pretraining.settings_of(settings)
     shapes = partial(state_shapes, of_faces, entry=PRETRAINING)
     taught = pretraining.finished(of_faces, run.folder, outputs, shapes)
     init = learner(settings, run.classes).init
     samples = jax.tree.map(jnp.asarray, run.experiment.data.samples)
-    rows = jax.tree.map(lambda leaf: jnp.asarray(leaf)[jnp.array(run.chosen)], folds.train)
+    rows = jax.tree.map(lambda leaf: jnp.asarray(leaf)[chosen], folds.train)
     key = jax.random.key(0)  # all that it draws is replaced
     fresh = jax.jit(lambda rows: jax.lax.map(lambda one: init(key, samples, one), rows))(rows)
-    begin = pretraining.begin(run.experiment._replace(pretrained=taught))
-    states = begin(np.array(run.chosen), jax.tree.map(np.asarray, fresh))
+    begin = pretraining.begin(run.experiment._replace(pretrained=taught, folds=folds))
+    states = begin(chosen, jax.tree.map(np.asarray, fresh))
     return states._replace(opt_state=())
 
 
+def _of_drawn_networks(run) -> Scores:
+    """Return the log probabilities of each member, in the mean of its networks."""
+    of_classes = build.of_classes(run.experiment, learner(run.settings, run.classes))
+    of_networks = network_scores(of_classes, run.states)
+
+    def scores(inputs: Inputs) -> np.ndarray:
+        outputs = of_networks(inputs)
+        return outputs.reshape(len(run.chosen), -1, *outputs.shape[1:]).mean(1)
+
+    return scores
+
+
 def _stacks(run) -> FittedHead:
-    """Open the combinations of SVMs with networks that drawn faces trained."""
+    """Open the combinations of SVMs, regressions and networks that drawn faces trained."""
     fitted, path = StackArrays.read(run.folder).fitted, run.folder / StackArrays.FILE
     stacks = [arrays.of_run(path, fitted, number)[0] for number in run.chosen]
-    of_svms = _of_stored(_svm_members(run, None), run.settings.head.scale)
+    head, of_clips, first = run.settings.head, {}, 1
+    names = head.members.split('+')
+    for name in names:
+        if name != NETWORK:
+            of_member = STACKED[name]
+            count = min(head.top_k, len(svm.choices(of_member.grid(head))))
+            of_clips[name] = of_member.scores(run, None, range(first, first + count))
+            first += count
 
     def scores(number: int, blocks: Sequence[np.ndarray]) -> np.ndarray:
-        of_network, *of_clips = blocks
-        members = np.stack([of_svms(number, of_clips), of_network[0]])
-        return stack.combined(stacks[number], members)
+        of_network = ()
+        if NETWORK in names:
+            (of_network,), *blocks = blocks
+        members = []
+        for name in names:
+            is_network = name == NETWORK
+            members.append(of_network if is_network else of_clips[name](number, blocks))
+        return stack.combined(stacks[number], np.stack(members))
 
     return FittedHead(scores)
 
@@ -544,23 +577,54 @@ def _svms(run) -> FittedHead:
     return FittedHead(_of_stored(of_svms, run.settings.head.scale), svms=of_svms)
 
 
-def _svm_members(run, apart):
-    """Return what the SVMs of each member are fitted to; apart: as `_of_training` returns it."""
-    settings, experiment = run.settings, run.experiment
+def _svm_members(run, apart, places=None):
+    """Return what the SVMs of each member are; arguments as of `_fitted_to`."""
+    vectors, first = SvmArrays.read(run.folder).svms, places.start if places else 1
+    of_svms = []
+    fitted_to = _fitted_to(run, apart, run.settings.head, places)
+    for member, (clips, train, choices) in zip(run.chosen, fitted_to, strict=True):
+        stored = [
+            svm.Stored(choice, vectors[member, place])
+            for place, choice in enumerate(choices, first)
+        ]
+        of_svms.append(SvmMember(clips, train, tuple(stored)))
+    return tuple(of_svms)
+
+
+def _ridges(run) -> FittedHead:
+    """Open the kernel ridge regressions of a run, which are fitted to rows of its data again."""
+    return FittedHead(_ridge_scores(run, _of_training(run)))
+
+
+def _ridge_scores(run, apart, places=None) -> HeadScores:
+    """Return the scores of the regressions of each member; arguments as of `_fitted_to`."""
+    head = run.settings.head
+    fitted_to = list(_fitted_to(run, apart, ridge.of_regressions(head), places))
+
+    def scores(number: int, blocks: Sequence[np.ndarray]) -> np.ndarray:
+        clips, train, choices = fitted_to[number]
+        clips, new = _with_new(clips, blocks)
+        return ridge.stored_scores(clips, (train, new), choices, scale=head.scale)
+
+    return scores
+
+
+def _fitted_to(run, apart, head, places):
+    """Yield clips, training rows and choices of each member.
+
+    apart: as `_of_training` returns it; head: whose cost and gamma were chosen from; places: of the
+    choices in heads.csv, None: all.
+    """
+    experiment = run.experiment
     samples, folds = experiment.data.samples, experiment.folds
-    blocks = features_of(settings, samples.image, experiment.data.landmarks)
-    table, vectors, of_svms = SvmTable.read(run.folder), SvmArrays.read(run.folder).svms, []
+    blocks = features_of(run.settings, samples.image, experiment.data.landmarks)
+    table = SvmTable.read(run.folder)
     for number, member in enumerate(run.chosen):
         of_run = None if apart is None else {member: apart[number]}
         clips = svm.clips_of_run(blocks, of_run, samples, member, classes=run.classes)
         train, _ = svm.rows_of_run(samples, folds, member)
         title, seed = experiment.titles[folds.fold[member]], int(folds.seed[member])
-        choices = explained_svms.chosen(table, title, seed, settings.head)
-        stored = [
-            svm.Stored(choice, vectors[member, rank]) for rank, choice in enumerate(choices, 1)
-        ]
-        of_svms.append(SvmMember(clips, train, tuple(stored)))
-    return tuple(of_svms)
+        yield clips, train, explained_svms.chosen(table, title, seed, head, places)
 
 
 def _regressions(run) -> FittedHead:
@@ -584,9 +648,30 @@ def regression_scores(of_members: Sequence[Sequence[Regression]], classes: int) 
     return scores
 
 
+def _svm_scores(run, apart, places) -> HeadScores:
+    """Return the scores of the SVMs of each member; arguments as of `_fitted_to`."""
+    return _of_stored(_svm_members(run, apart, places), run.settings.head.scale)
+
+
+def _unchanged(head):
+    return head
+
+
+class Stacked(NamedTuple):
+    """A member of a stack that is fitted to clips."""
+
+    grid: Callable[[sections.Head], sections.Head]  # head whose cost and gamma it chose from
+    scores: Callable[..., HeadScores]  # of `_fitted_to`'s arguments without head
+
+
+STACKED = {  # by name in head.members
+    'svm': Stacked(_unchanged, _svm_scores),
+    'ridge': Stacked(ridge.of_regressions, _ridge_scores),
+}
 FITTED_HEADS = {  # by head.name: _RunOfHead -> FittedHead
     'svm': _svms,
     'logistic': _regressions,
+    'ridge': _ridges,
     'stack': _stacks,
 }
 

@@ -158,19 +158,25 @@ def test_a_run_says_how_it_weighs_its_members(tiny_data, tmp_path, undrawn, monk
         run.train_settings(settings_of(**others), tmp_path / 'others')
     with pytest.raises(UserError, match='head.name'):
         refuse_unexplained(settings_of(), tmp_path)
-    # The network of another seed, or the scale of another fold, would be another recogniser.
-    model = trained.open_trained(tmp_path)
-    experiment = trained.experiment_of(tmp_path, model.settings)
-    scores = np.exp(model.scores(Inputs(experiment.data.samples.image, {})))
+    # the network of another seed, or the scale of another fold, would be another recogniser
+    predicts_its_own_clips(tmp_path)
+    with pytest.raises(UserError, match='head.name is .stack., whose members'):
+        pack.pack(tmp_path, '', [], False)
+
+
+def predicts_its_own_clips(folder):
+    """Opened again, a run gives each held-out clip the probabilities of predictions.csv."""
+    model = trained.open_trained(folder)
+    experiment = trained.experiment_of(folder, model.settings)
+    scores = np.exp(log_softmax(model.scores(Inputs(experiment.data.samples.image, {})), -1))
     number = {clip: place for place, clip in enumerate(experiment.data.names.clips)}
-    compared = PredictionTable.read(tmp_path).rows
+    compared = PredictionTable.read(folder).rows
     for row in compared:
         run_of_fold = model.members.index((experiment.titles[row.fold], row.seed))
         of_clip = scores[run_of_fold, number[row.clip]]
-        np.testing.assert_allclose(of_clip, [*row.scores.values()], atol=1e-5)
-    assert len(compared) == results.clips and np.ptp(scores[:, 0]) > 1e-3
-    with pytest.raises(UserError, match='head.name is .stack., whose SVMs'):
-        pack.pack(tmp_path, '', [], False)
+        # coefficients of SVMs are stored as float32
+        np.testing.assert_allclose(of_clip, [*row.scores.values()], atol=1e-4)
+    assert len(compared) == RecognitionResults.read(folder).clips and np.ptp(scores[:, 0]) > 1e-3
 
 
 def mean_of_networks(experiment):
@@ -203,6 +209,9 @@ def test_members_need_no_network_and_count_alike(tiny_data, tmp_path, undrawn):
     for member in ('svm', 'ridge'):
         run.train_settings(settings_of(**changes | {'head.name': member}), tmp_path / member)
         apart[member] = scores_in(tmp_path / member)
+    # choices of regressions taken for those of SVMs would predict new clips otherwise than scored
+    for folder in ('both', 'ridge'):
+        predicts_its_own_clips(tmp_path / folder)
     mixed = scores_in(tmp_path / 'both')
     assert not np.allclose(mixed, apart['svm']) and not np.allclose(mixed, apart['ridge'])
     # one fold has one weight for each member: scores are a sum, but for what softmax leaves out
