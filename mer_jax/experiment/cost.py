@@ -75,7 +75,7 @@ def flops_of(function: Callable, *arguments: Any) -> int:
 
 
 def hours(experiment: Experiment, *, done: int = 0) -> float:
-    """Time a few epochs, and return the hours of those that are left.
+    """Time a few epochs, and return the hours of those that are left; infinity without memory.
 
     Args:
         experiment: to train; it may be too large for this machine's disk.
@@ -85,14 +85,17 @@ def hours(experiment: Experiment, *, done: int = 0) -> float:
     if not epochs:
         return 0.0
     chosen = build.fastest_plan(experiment)
-    of_round = programs.seconds_per_round(
-        partial(build.learner, experiment),
-        experiment.data.samples,
-        experiment.folds,
-        memory=plan.free_memory(jax.devices()[0]),
-        plan=chosen,
-        options=build.training(experiment).batches,
-    )
+    try:
+        of_round = programs.seconds_per_round(
+            partial(build.learner, experiment),
+            experiment.data.samples,
+            experiment.folds,
+            memory=plan.free_memory(jax.devices()[0]),
+            plan=chosen,
+            options=build.training(experiment).batches,
+        )
+    except plan.TooLarge:
+        return math.inf
     rounds = runs * (epochs - done)
     if not done:  # the choice is made before the first epoch
         rounds += _inner_runs(experiment) * epochs

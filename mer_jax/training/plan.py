@@ -40,6 +40,18 @@ MOST_CACHED = 10**6  # bytes of the file of a measured plan
 _PINNED = 'pinned by the settings'
 
 
+class TooLarge(Exception):
+    """A plan needs more memory than a device has.
+
+    Attributes:
+        share: the memory that it needs, as a multiple of what there is; at least 1.
+    """
+
+    def __init__(self, share: float):
+        super().__init__(f'it needs {share:.3g} times the memory of a device')
+        self.share = share
+
+
 def candidates(
     backend: str, available: int, runs: int, *, lowering: str, at_once: int, wanted: int
 ) -> list[Plan]:
@@ -140,8 +152,8 @@ def choose(
     Args:
         plans: the candidates.
         facts: all that the choice depends on; the key under which it is kept.
-        measure: returns the seconds that one epoch of a full round of a plan takes. A round is
-            at_once x devices runs.
+        measure: returns the seconds that one epoch of a full round of a plan takes; raises
+            TooLarge. A round is at_once x devices runs.
         runs: number of runs of the experiment.
         epochs: epochs of the training.
 
@@ -187,23 +199,41 @@ def benchmark(
 ) -> dict[Plan, float]:
     """Time the candidates, and print each time.
 
-    The trial ends once it has taken a tenth of what the training will take.
+    The trial ends once it has taken a tenth of what the training will take. What a plan needs grows
+    with the folds side by side: where too many were tried, those that are still too many are left
+    out, for to compile them takes minutes.
 
     Args:
         plans: the candidates, most promising first.
-        measure: returns the seconds that one epoch of a full round of a plan takes; infinity where
-            the round does not fit in memory.
+        measure: returns the seconds that one epoch of a full round of a plan takes; raises
+            TooLarge.
         runs: number of runs of the experiment.
         epochs: epochs of the training.
 
     Returns:
-        Seconds that an epoch of all runs takes, for each plan that was timed.
+        Seconds that an epoch of all runs takes, for each plan that was timed; infinity where the
+        plan does not fit.
     """
     seconds = {}
+    share_of_fold = {}  # of memory, by (lowering, devices): known where a plan did not fit
     start = time.perf_counter()
     for plan in plans:
+        seconds[plan] = math.inf
+        kind = plan.lowering, plan.devices  # devices of a CPU share its memory
+        if share_of_fold.get(kind, 0.0) * plan.at_once > 1:
+            print(f'plan: left out {describe(plan)}: too little memory', flush=True)
+            continue
         rounds = -(-runs // (plan.at_once * plan.devices))
-        seconds[plan] = hosts.agreed(measure(plan)) * rounds
+        try:
+            taken, share = measure(plan) * rounds, 0.0
+        except TooLarge as error:
+            taken, share = math.inf, error.share
+        taken, share = hosts.agreed([taken, share])
+        if share:
+            share_of_fold[kind] = share / plan.at_once
+            print(f'plan: tried {describe(plan)}: {TooLarge(share)}', flush=True)
+            continue
+        seconds[plan] = taken
         line = f'plan: tried {describe(plan)}: {seconds[plan]:.3g} s an epoch of all {runs} runs'
         print(line, flush=True)
         spent = time.perf_counter() - start

@@ -5,7 +5,6 @@ train one after another, by the same programs.
 """
 
 import contextlib
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from mer_jax.training import (
     parallel,
 )
 from mer_jax.training.compilation import QUICKLY, Program
+from mer_jax.training.plan import TooLarge
 from mer_jax.types import Folds, FoldState, Learner, Samples, TrainRows
 
 OUT_OF_MEMORY = ('RESOURCE_EXHAUSTED', 'OUT_OF_MEMORY', 'ut of memory')  # of XLA and of CUDA
@@ -346,7 +346,10 @@ def seconds_per_round(
         options: how rows reach the learner.
 
     Returns:
-        Seconds of an epoch of the round; infinity where the round does not fit in memory.
+        Seconds of an epoch of the round.
+
+    Raises:
+        TooLarge: the round does not fit in memory.
     """
     runs = min(plan.at_once * plan.devices, len(folds.fold))
     program_options = ProgramOptions(options, runs=runs, test_batch=options.batch_size, trial=True)
@@ -356,12 +359,13 @@ def seconds_per_round(
         )
         # CPU devices share one memory.
         sharing = plan.devices if jax.default_backend() == 'cpu' else 1
-        if programs.train.memory_analysis().temp_size_in_bytes * sharing > memory:
-            return math.inf
+        needed = programs.train.memory_analysis().temp_size_in_bytes * sharing
+        if needed > memory:
+            raise TooLarge(needed / memory)
         return _fastest_epoch(group_on_devices(programs, folds, range(runs)))
     except jax.errors.JaxRuntimeError as error:
         if _is_out_of_memory(error):
-            return math.inf
+            raise TooLarge(1.0) from error
         raise
 
 

@@ -62,6 +62,27 @@ def test_the_fastest_for_all_runs_is_chosen():
     assert plan.load_cached({'runs': 9}) == chosen
 
 
+def test_a_plan_without_room_is_left_out_with_a_line(capsys):
+    """The first candidate on a GPU takes all folds at once: a large network must not end the run
+    there, nor compile for minutes what is known to be too large.
+    """
+    found = [plan.Plan('shifted', folds, 1, '') for folds in (26, 16, 4, 1)]
+    tried = []
+
+    def measure(candidate):
+        tried.append(candidate.at_once)
+        if candidate.at_once == 26:
+            raise plan.TooLarge(3.0)
+        return 1.0
+
+    chosen = settled(found, measure, runs=26, epochs=10**6)
+    assert tried == [26, 4, 1]  # 16 of 26 need at least 1.8 times the memory
+    assert chosen.at_once == 4
+    lines = capsys.readouterr().out.splitlines()
+    assert '26 at once' in lines[0] and '3 times' in lines[0]
+    assert '16 at once' in lines[1] and 'left out' in lines[1]
+
+
 def test_noise_does_not_choose_a_plan():
     """On a busy machine two timings of one plan differ by some percent; the choice is kept for
     every later run.
