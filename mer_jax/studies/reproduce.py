@@ -39,7 +39,7 @@ CONTENTS = {
     files.METRICS: 'loss and accuracy on training rows by epoch',
     files.SVM_TABLE: 'the SVM of each fold: cost, gamma, number of support vectors',
     files.DETECTORS: 'the SVM of each action unit and fold: training clips, cost, gamma, F1',
-    files.STACKS: 'how each fold weighs SVMs and network, with an offset for each class',
+    files.STACKS: 'how each fold weighs the members of a stack, with an offset for each class',
     files.CALIBRATION: 'how well the scores of classes agree with how often they are right',
     files.CHOICES: 'the learning rates and epochs that each fold could choose, and chose',
     archive.LEAK_AUDIT[0]: 'the leak audit: the same experiment with each leaky habit',
