@@ -20,9 +20,9 @@ JOINED, DONE = b'j', b'd'
 
 
 class _Child:
-    """The end of a pipe to the parent; None in a process that has none."""
+    """What a child knows; a process without a parent that watches has no pipe."""
 
-    pipe: int | None = None
+    pipe: int = -1  # to the parent
     host: str = ''  # 'host 1', once it is known
 
 
@@ -58,8 +58,7 @@ def joined(host: int) -> None:
     Args:
         host: its number.
     """
-    if _Child.pipe is not None:
-        os.write(_Child.pipe, JOINED)
+    os.write(_Child.pipe, JOINED)
     _Child.host = f'host {host}'
 
 
@@ -70,7 +69,7 @@ def prefix() -> str:
 
 def is_child() -> bool:
     """Return whether a parent waits for this process."""
-    return _Child.pipe is not None
+    return _Child.pipe >= 0
 
 
 def end(code: int) -> None:

@@ -53,7 +53,7 @@ def train(config: rules.Config, workdir: str | Path) -> dict:
         workdir: the folder of the run.
 
     Returns:
-        The content of results.json.
+        The content of results.json; {} on all hosts but the first.
 
     Raises:
         UserError: names what is wrong.
@@ -79,11 +79,8 @@ def train_settings(settings: Settings, workdir: str | Path) -> dict:
         seconds['generate'] = time.perf_counter() - start - sum(seconds.values())
         run_folder.write_tables(folder, experiment.data, experiment.folds, experiment.titles)
         scores, chosen = _held_out_scores(experiment, shapes, folder, seconds)
-        results = {}
-        if hosts.is_first():
-            results = _publish(experiment, scores, chosen, folder, seconds)
-        hosts.wait()
-        return results
+        results = hosts.by_first(lambda: _publish(experiment, scores, chosen, folder, seconds))
+        return results or {}
 
 
 def join_hosts(coordinator: str, count: int, index: int) -> int:
@@ -277,12 +274,15 @@ def _held_out_scores(experiment, shapes, folder, seconds):
     hidden, chosen = None, None
     if has_network(settings.head):
         hidden, chosen = hidden_features(experiment, shapes, folder, seconds)
-    if not hosts.is_first():
-        return None, chosen  # SVMs are fitted once
+    return hosts.by_first(lambda: _svm_scores(experiment, hidden, folder)), chosen
+
+
+def _svm_scores(experiment, hidden, folder):
+    """Scores of held-out rows by SVMs, which are written."""
     predicted = build.head_scores(experiment, hidden)
     for file in predicted.files:
         file.write(folder)
-    return predicted.scores, chosen
+    return predicted.scores
 
 
 def hidden_features(

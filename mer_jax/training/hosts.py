@@ -6,9 +6,11 @@ No training step waits for another host: they meet after each compiled call. Whe
 host, as nearly always, every function here is the identity.
 """
 
+import contextlib
 import json
 import socket
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 
 import jax
@@ -21,10 +23,11 @@ from mer_jax.errors import UserError
 
 Tree = TypeVar('Tree')  # an array, or tuples and dictionaries of arrays
 Value = TypeVar('Value')  # what JSON can hold
+Result = TypeVar('Result')
 
 LOST = 30  # seconds without a sign of life, after which jax counts a host as lost
-# The first host scores a run, and may train SVMs for hours, while the others have nothing to do.
-LEAVING = 7 * 24 * 3600  # seconds
+SIGN = 60.0  # seconds between two signs of a host for which the others wait
+FINISHED = 'finished'
 # what errors of a connection hold: of collectives on CPU and GPU, and of jax's own barriers
 OF_CONNECTIONS = ('Gloo', 'gloo', 'NCCL', 'Connection', 'Barrier', 'heartbeat', 'Coordination')
 
@@ -61,9 +64,7 @@ def join(address: Address) -> None:
             'cluster_detection_method': 'deactivate',
         }
     try:
-        jax.distributed.initialize(
-            **given, heartbeat_timeout_seconds=LOST, shutdown_timeout_seconds=LEAVING
-        )
+        jax.distributed.initialize(**given, heartbeat_timeout_seconds=LOST)
     except (RuntimeError, ValueError, OSError, KeyError) as error:
         if given:
             raise UserError(
@@ -113,6 +114,40 @@ def is_first() -> bool:
 def wait() -> None:
     """Wait until all hosts are here, and what the first one has written can be read."""
     texts('')
+
+
+def by_first(work: Callable[[], Result]) -> Result | None:
+    """Let the first host work while the others wait, for hours where need be.
+
+    A single wait of jax may end after minutes; so the first host gives signs.
+
+    Args:
+        work: computes something, without other hosts.
+
+    Returns:
+        What it returns; None on the other hosts.
+    """
+    if count() == 1:
+        return work()
+    if not is_first():
+        while agreed('') != FINISHED:
+            pass
+        return None
+    finished = threading.Event()
+    signs = threading.Thread(target=_give_signs, args=(finished,), daemon=True)
+    signs.start()
+    try:
+        return work()
+    finally:
+        finished.set()
+        signs.join()
+
+
+def _give_signs(finished):
+    with contextlib.suppress(UserError):  # of a host that is lost; the next meeting reports it
+        while not finished.wait(SIGN):
+            agreed('')
+        agreed(FINISHED)
 
 
 def agreed(value: Value) -> Value:

@@ -1,6 +1,7 @@
 """Several hosts: the bits of one process, and what happens when one of them is killed."""
 
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -35,24 +36,42 @@ TRAINING = (
     '--config.train.checkpoint_seconds=0',
 )
 MINUTE = 60.0  # within which the others must end
-PATIENCE = 240.0  # seconds for a whole training on a busy machine
+PATIENCE = 600.0  # seconds for a whole training on a busy machine
+
+
+def by_flags(port, host):
+    return [f'--coordinator=127.0.0.1:{port}', '--hosts=2', f'--host={host}'], {}
+
+
+def by_cluster(port, host):
+    """What SLURM tells each task, as jax reads it."""
+    told = {
+        'SLURM_JOB_ID': '1',
+        'SLURM_STEP_NODELIST': 'localhost',
+        'SLURM_NTASKS': '2',
+        'SLURM_PROCID': f'{host}',
+        'SLURM_LOCALID': f'{host}',
+        'JAX_COORDINATOR_PORT': f'{port}',
+    }
+    return ['--distributed'], told
 
 
 @contextlib.contextmanager
-def two_hosts(folder, data):
+def two_hosts(meeting, folder, data):
     """Two processes of one command line, ended at the latest with the block."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    together = [f'--coordinator=127.0.0.1:{port}', '--hosts=2']
-    command = [sys.executable, 'main.py', *TRAINING, *together]
+    command = [sys.executable, 'main.py', *TRAINING]
     command += [f'--config.data.data_dir={data}', f'--workdir={folder}']
     processes = []
     try:
         for host in (0, 1):
+            flags, variables = meeting(port, host)
             process = subprocess.Popen(
-                [*command, f'--host={host}'],
+                [*command, *flags],
                 cwd=ROOT,
+                env=os.environ | variables,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -80,7 +99,7 @@ def test_two_hosts_compute_the_bits_of_one_also_after_a_kill(tiny_data, tmp_path
     is dead.
     """
     together, alone = tmp_path / 'together', tmp_path / 'alone'
-    with two_hosts(together, tiny_data) as (first, second):
+    with two_hosts(by_flags, together, tiny_data) as (first, second):
         end = time.monotonic() + PATIENCE
         while newest(together) < 1:
             assert first.poll() is None, first.communicate()[1]
@@ -93,7 +112,7 @@ def test_two_hosts_compute_the_bits_of_one_also_after_a_kill(tiny_data, tmp_path
     assert errors.endswith(f'{supervisor.AGAIN}\n') and 'Traceback' not in errors
     assert 1 <= newest(together) < EPOCHS and not (together / 'results.json').exists()
 
-    with two_hosts(together, tiny_data) as (first, second):
+    with two_hosts(by_cluster, together, tiny_data) as (first, second):
         printed, errors = first.communicate(timeout=PATIENCE)
         of_second = second.communicate(timeout=MINUTE)
     assert (first.returncode, second.returncode) == (0, 0), errors
@@ -152,6 +171,20 @@ def test_hosts_that_differ_are_named(monkeypatch):
         hosts.check_same({'python': '3.11', 'jax': '0.10'}, 'mend')
     monkeypatch.setattr(hosts, 'texts', lambda text: [text, text])
     hosts.check_same({'jax': '0.10'}, 'mend')
+
+
+def test_the_others_wait_for_the_first_host(monkeypatch):
+    """jax ends hosts that wait at its own barrier for more than five minutes, as for SVMs."""
+    heard = []
+    monkeypatch.setattr(hosts, 'SIGN', 0.01)
+    monkeypatch.setattr(hosts, 'count', lambda: 2)
+    monkeypatch.setattr(hosts, 'is_first', lambda: True)
+    monkeypatch.setattr(hosts, 'agreed', heard.append)
+    assert hosts.by_first(lambda: time.sleep(0.2) or 'scores') == 'scores'
+    assert heard.count('') > 1 and heard[-1] == hosts.FINISHED and heard.count(heard[-1]) == 1
+    monkeypatch.setattr(hosts, 'is_first', lambda: False)
+    monkeypatch.setattr(hosts, 'agreed', lambda value: heard.pop(0))
+    assert hosts.by_first(lambda: 'scores') is None and not heard
 
 
 def test_all_hosts_take_part_in_a_plan(monkeypatch, tmp_path):
