@@ -134,6 +134,8 @@ def reason_not_to_run(command):
         return 'prints, or has words that a reader replaces'
     parsed = cli.parse(command.arguments)
     verb = cli.VERBS[parsed.verb]
+    if parsed.hosts is not None:
+        return 'needs other hosts'
     if parsed.verb not in (*OF_RUNS, *TRAINING):
         return '' if parsed.verb == 'draw' else 'another verb'
     of_faces = not verb.reads_config or parsed.config.data.name.startswith('synthetic_faces')
