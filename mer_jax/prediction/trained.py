@@ -524,13 +524,16 @@ def _pretrained_states(run, outputs) -> FoldState:
     shapes = partial(state_shapes, of_faces, entry=PRETRAINING)
     taught = pretraining.finished(of_faces, run.folder, outputs, shapes)
     init = learner(settings, run.classes).init
-    samples = jax.tree.map(jnp.asarray, run.experiment.data.samples)
-    rows = jax.tree.map(lambda leaf: jnp.asarray(leaf)[chosen], folds.train)
     key = jax.random.key(0)  # all that it draws is replaced
-    fresh = jax.jit(lambda rows: jax.lax.map(lambda one: init(key, samples, one), rows))(rows)
+
+    @jax.jit
+    def drawn(samples: Samples, train: TrainRows) -> FoldState:
+        return jax.lax.map(lambda rows: init(key, samples, rows), train)
+
+    train = jax.tree.map(lambda leaf: leaf[chosen], folds.train)
+    fresh = jax.tree.map(np.asarray, drawn(run.experiment.data.samples, train))
     begin = pretraining.begin(run.experiment._replace(pretrained=taught, folds=folds))
-    states = begin(chosen, jax.tree.map(np.asarray, fresh))
-    return states._replace(opt_state=())
+    return begin(chosen, fresh)._replace(opt_state=())
 
 
 def _of_drawn_networks(run) -> Scores:
