@@ -22,6 +22,7 @@ FIGURES = {
     'drawing': r'ratio [\d.]+ .*\nexact, .*\nexact, .*\n28x28 tvl1_short: off by 0\.\d+',
     'drawn_faces': r'3 subjects, 24 drawn clips, control none: UF1 [\d.]+ .*; gain [+-]',
     'decision': r'frames .*: \d+ ms; crop',
+    'estimated_apexes': r'registered \| off by [\d.]+ frames [^$]*apex mean: [\d.]+ clips of 3 ',
     'face_detection': r'turned by 10 degrees \| \d of 1',
     'folds': r'2 folds, [\d.]+ ms',
     'gan': r'2 GANs, .*ratio \d',

@@ -21,7 +21,14 @@ from tfds_builders.clip import Clip
 FACE = 128  # side of the face crop, as of the synthetic faces
 SAMER = 224  # of the magnified face: what the dual-branch network takes
 SPOTTING = 75  # of the flow of every frame: what the spotting networks take
-COMMON = {'optical_flow': ('tvl1', 'farneback', 'dis'), 'scale_step': ('0.5', '0.8')}
+# how an apex that nobody annotated is estimated: the largest mean of the input's own flow, or the
+# cheaper flow.apex
+APEX_BY = ('mean', 'registered')
+COMMON = {
+    'optical_flow': ('tvl1', 'farneback', 'dis'),
+    'scale_step': ('0.5', '0.8'),
+    'apex_by': APEX_BY,
+}
 # of the input flow; gray releases have the first alone
 KEY_FRAMES = ('gray', 'rgb')
 MAGNIFIED = {
@@ -91,7 +98,8 @@ def make(
     )
     # key frames are needed several times
     cut = functools.cache(partial(_cut, frame, paths, crop))
-    if clip.apex < 0:
+    estimated = clip.apex < 0
+    if estimated:
         clip = clip._replace(apex=_estimated_apex(clip, paths, cut, options))
     if options.get('reference_units') == 'count':
         clip = clip._replace(action_units=action_units.count_references(clip.action_units))
@@ -111,9 +119,12 @@ def make(
     for name in ('frames', 'cropped', 'depth'):
         del annotation[name]
     provenance = {'input': kind, **options, 'opencv': cv2.__version__}
-    # Records without colours keep the bytes that they had before this setting.
+    # Records without colours, and those by the first estimate, keep the bytes that they had before
+    # these settings.
     if provenance.get('key_frames') == KEY_FRAMES[0]:
         del provenance['key_frames']
+    if not estimated or provenance.get('apex_by') == APEX_BY[0]:
+        provenance.pop('apex_by', None)
     if detector:
         provenance['detector'] = detector.name
     return {
@@ -256,7 +267,7 @@ def options_of(kind: str, *, colour: bool) -> dict[str, Sequence[str]]:
       colour: whether the frames of the release are in colour.
     """
     if kind == 'video':
-        return {}
+        return {'apex_by': APEX_BY}
     if kind == 'samer':
         return {**COMMON, **MAGNIFIED}
     if kind == 'flow':
@@ -283,7 +294,9 @@ def _magnified(onset, apex, options, files):
 def _estimated_apex(clip, paths, cut, options):
     """The frame in which the face has moved most since the onset."""
     numbers = _after_onset(clip, paths)
-    crops = [cut(number) for number in numbers]
+    crops = map(cut, numbers)
+    if options.get('apex_by', APEX_BY[0]) == 'registered':
+        return numbers[flow.apex(cut(clip.onset), crops)]
     method = options.get('optical_flow', 'tvl1')
     return numbers[flow.strongest(cut(clip.onset), crops, method=method, steady=True)]
 

@@ -254,6 +254,7 @@ def strongest(
 
 APEX_SIDE = 128  # pixels: larger frames are shrunk before an apex is looked for
 FINE, AROUND = 1.0, 2.0  # pixels: standard deviations of the blurs of `texture`
+EDGE = 16  # the outermost 1/16 of an image does not count: a moving head brings new skin in there
 
 
 def texture(image: np.ndarray) -> np.ndarray:
@@ -281,8 +282,8 @@ def apex(onset: np.ndarray, frames: Iterable[np.ndarray]) -> int:
     Stands in for an apex that nobody annotated. The head's motion is the affine field that fits
     the flow best. Each frame is drawn back by it, and the face's motion is what moved then, again
     without its best affine part. In both fits, and in the mean length of what is left, pixels
-    count by their texture. Flow is that of dense inverse search, for a ninth of TV-L1's time.
-    On drawn faces the apex is nearer to the truth than by `strongest` (benchmarks/README.md).
+    count by their texture. Flow is that of dense inverse search, for a thirtieth of TV-L1's time.
+    benchmarks/README.md has how near it is to the truth of drawn faces.
 
     Args:
         onset: uint8[H, W].
@@ -295,8 +296,8 @@ def apex(onset: np.ndarray, frames: Iterable[np.ndarray]) -> int:
         UserError: no frame.
     """
     onset = _shrunk(onset)
-    weight = texture(onset)
     basis = _affine(*onset.shape)
+    weight = _without_edge(texture(onset))
     weighted = basis * weight.reshape(-1, 1)
     fit = np.linalg.solve(weighted.T @ basis, weighted.T)  # flow -> its best affine part
     here = np.stack(np.meshgrid(*map(np.arange, onset.shape[::-1])), -1).astype(np.float32)
@@ -310,6 +311,14 @@ def apex(onset: np.ndarray, frames: Iterable[np.ndarray]) -> int:
         left -= _head(left, basis, fit)
         motions.append((magnitude(left) * weight).mean())
     return _largest(motions)
+
+
+def _without_edge(weight):
+    """The weights, 0 along the edge."""
+    height, width = (side // EDGE for side in weight.shape)
+    inside = np.zeros_like(weight)
+    inside[height:-height, width:-width] = weight[height:-height, width:-width]
+    return inside
 
 
 def _head(flow, basis, fit):

@@ -4,6 +4,7 @@ subject's noise.
 
 import csv
 import io
+import json
 import os
 import shutil
 import signal
@@ -25,6 +26,7 @@ from mer_jax import machine
 from mer_jax.data import loading, sources
 from mer_jax.errors import UserError
 from mer_jax.preprocess import face, flow, jpeg, mtcnn
+from mer_jax.preprocess.synthetic import clips
 from mer_jax.settings.sections import Data
 from tests.preprocess.face_test import eyes_of, scene
 from tests.support.fake_raw import casme2, casme_squared, samm, smic
@@ -269,6 +271,35 @@ def record_of(paths, options, kind='samer'):
     clip = Clip(**facts, **numbers, **units, cropped=True, frames=tuple(paths.items()))
     files = {'landmarks': '', 'detector': '', 'magnet': ''}
     return inputs.make(clip, kind=kind, options=options, files=files)
+
+
+def test_the_setting_apex_by_says_how_a_missing_apex_is_estimated():
+    """The cheaper estimate would be used unasked, or a record would not say that it was made by
+    it.
+    """
+    drawing = clips.make(0, 2, 0, 'happiness', clips.person(0, 2), varied=True)
+    shown = drawing.frames[drawing.onset - drawing.first_frame :: 6]
+    numbered = tuple(enumerate(shown, 1))
+    clip = Clip('c', 's', 'smic', 'x', '', False, 1, -1, len(shown), 'estimated', 0, True, numbered)
+    make = partial(
+        inputs.make,
+        kind='video',
+        files={'landmarks': '', 'detector': '', 'magnet': ''},
+        read=lambda frame, **_: frame,
+    )
+    onset, *others = shown
+    wanted = {'registered': flow.apex(onset, others)}
+    wanted['mean'] = flow.strongest(onset, others, method='dis', steady=True)
+    assert wanted['mean'] != wanted['registered']
+    assert inputs.APEX_BY[0] == 'mean'
+    for way, index in wanted.items():
+        record = make(clip, options={'apex_by': way, 'optical_flow': 'dis'})
+        assert record['apex'] == 2 + index
+        # the bytes of records by the first way are those of builds before this setting
+        named = json.loads(record['provenance']).get('apex_by', 'mean')
+        assert named == way and ('apex_by' in record['provenance']) == (way == 'registered')
+    known = make(clip._replace(apex=2), options={'apex_by': 'registered'})
+    assert 'apex_by' not in known['provenance'], 'nothing was estimated'
 
 
 def test_a_detector_finds_the_eyes_in_place_of_haar(tmp_path, monkeypatch):
