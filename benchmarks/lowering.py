@@ -156,10 +156,16 @@ def main(argv: Sequence[str] | None = None) -> None:
                     print(row(experiment, network, lowering, card, flags.folds), flush=True)
 
 
-def lowerings() -> list[str]:
-    """Return how a plan may compute convolutions on a GPU."""
-    plans = plan.candidates('gpu', 1, 1, lowering='auto', at_once=1, wanted=1)
-    return [candidate.lowering for candidate in plans]
+def lowerings(*, alone: bool = True) -> list[str]:
+    """Return how a plan may compute convolutions on a GPU.
+
+    Args:
+        alone: whether those are among them that a plan tries only for a fold that trains alone.
+    """
+    plans = []
+    for folds in (2, 1) if alone else (2,):
+        plans += plan.candidates('gpu', 1, folds, lowering='auto', at_once=folds, wanted=1)
+    return list(dict.fromkeys(candidate.lowering for candidate in plans))
 
 
 def installed() -> bool:
