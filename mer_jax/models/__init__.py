@@ -76,6 +76,14 @@ def _width(default, reason):
 
 
 _BLOCKS = Setting(2, 'Of each layer; 2 is ResNet18.', low=1, high=2)
+_PRECISION = {
+    'dtype': Setting(
+        'float32',
+        'What layers compute in; parameters, statistics and losses stay float32.',
+        choices=('float32', 'bfloat16'),
+    ),
+    'remat': Setting(False, 'Less memory, and a third more time.'),
+}
 _BRANCH = {
     'width': _width(64, 'Channels of layer 1; 64 is ResNet18.'),
     'blocks': _BLOCKS,
@@ -92,12 +100,7 @@ _BRANCH = {
     'dropout': _dropout(0.2, 'After layer 4.'),
     'dropout_dense': _dropout(0.3, 'Before the head.'),
     'dropout_contrast': _dropout(0.1, 'Of the features that are aligned.'),
-    'dtype': Setting(
-        'float32',
-        'What layers compute in; parameters stay float32.',
-        choices=('float32', 'bfloat16'),
-    ),
-    'remat': Setting(False, 'Less memory, and a third more time.'),
+    **_PRECISION,
     'initial_kernels': Setting(
         'truncated',
         'Of convolutions. normal: as PyTorch draws them. truncated: none beyond two standard '
@@ -216,6 +219,7 @@ NETWORKS = {
         options={
             'width': _width(64, 'Channels of layer 1; 64 is ResNet18.'),
             'blocks': _BLOCKS,
+            **_PRECISION,
         },
         torch_names='mer_jax.models.hybrid_cnn:TORCH_NAMES',
         quick={'width': 8, 'blocks': 1},

@@ -9,6 +9,8 @@ from functools import partial
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from mer_jax.models.dual_branch import dense
 from mer_jax.models.layers import Output, check_image
@@ -37,24 +39,32 @@ class HybridCNN(nn.Module):
         lowering: as in layers.Conv.
         width: channels of layer 1; 64 is ResNet18.
         blocks: blocks of each layer; 2 is ResNet18.
+        dtype: what the convolutions compute in; parameters, batch statistics and dense layers are
+            float32.
+        remat: whether activations inside the blocks are computed again for the gradient, so that
+            they need not be kept.
     """
 
     classes: int
     lowering: str = 'matmul'
     width: int = 64
     blocks: int = 2
+    dtype: DTypeLike = 'float32'
+    remat: bool = False
 
     @nn.compact
     def __call__(self, image: jax.Array, *, train: bool) -> Output:
         check_image('hybrid_cnn', image, least=8)
-        settings = {'lowering': self.lowering, 'dtype': 'float32'}
-        block = partial(Block, attention='off', groups=1, **settings)
+        settings = {'lowering': self.lowering, 'dtype': self.dtype}
+        block_class = nn.remat(Block, static_argnums=(2,)) if self.remat else Block
+        block = partial(block_class, attention='off', groups=1, **settings)
         stem = Stem(self.width, pool=False, kernel=3, stride=1, **settings, name='stem')
         x = stem(image, train)
         for i in range(4):
             stride = 1 if i == 0 else 2
             stage = Stage(block, self.width * 2**i, stride, self.blocks, name=f'layer{i + 1}')
             x = stage(x, train)
-        features = nn.relu(dense('dense1', x.shape[-1], FEATURES)(x.mean((1, 2))))
+        pooled = x.astype(jnp.float32).mean((1, 2))
+        features = nn.relu(dense('dense1', x.shape[-1], FEATURES)(pooled))
         logits = dense('dense2', FEATURES, self.classes)(features)
         return logits, {'features': features}

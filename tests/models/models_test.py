@@ -451,6 +451,36 @@ def test_dual_inception_has_no_dropout_unless_asked():
     assert models.DualInception(classes=3).dropout == default
 
 
+def test_the_hybrid_network_saves_memory_without_other_results():
+    """In bfloat16 its parameters and statistics would stand still, and the loss would be coarse;
+    activations that are computed again must give the same gradients.
+    """
+    variables, image = random_variables('hybrid_cnn', blocks=1), images('hybrid_cnn')
+
+    def moved_and_gradient(**settings):
+        model = make('hybrid_cnn', 'native', blocks=1, **settings)
+
+        def loss_of(params):
+            (logits, _), moved = model.apply(
+                {**variables, 'params': params}, image, train=True, mutable=['batch_stats']
+            )
+            return jnp.square(logits - 1).mean(), (moved, logits)
+
+        return quickly(jax.grad(loss_of, has_aux=True))(variables['params'])
+
+    plain, again = moved_and_gradient(), moved_and_gradient(remat=True)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5 * max(1, np.abs(b).max())),
+        again,
+        plain,
+    )
+    half = moved_and_gradient(dtype='bfloat16')
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(half))
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(half))
+    logits, wanted = half[1][1], plain[1][1]
+    assert 0 < np.abs(logits - wanted).max() < 0.1 * np.ptp(wanted)
+
+
 def test_the_features_of_the_hybrid_network_are_what_its_last_layer_sees():
     """An SVM on other features, before the ReLU or of another size, would not be the published
     system.
