@@ -15,8 +15,7 @@ from collections.abc import Iterator
 
 GONE = 'another host ended, or cannot be reached'
 AGAIN = 'the same command on all hosts continues from the last checkpoint'
-# what the child writes to its parent
-JOINED, DONE = b'j', b'd'
+DONE = 'done'  # what the child writes to its parent at last; before, 'host 1' once it knows that
 
 
 class _Child:
@@ -58,8 +57,8 @@ def joined(host: int) -> None:
     Args:
         host: its number.
     """
-    os.write(_Child.pipe, JOINED)
     _Child.host = f'host {host}'
+    os.write(_Child.pipe, f'{_Child.host}\n'.encode())
 
 
 def prefix() -> str:
@@ -79,7 +78,7 @@ def end(code: int) -> None:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    os.write(_Child.pipe, DONE)
+    os.write(_Child.pipe, DONE.encode())
     os._exit(code)
 
 
@@ -111,14 +110,15 @@ def _answer(child, from_child, coordinator):
             continue
     os.set_blocking(from_child, False)
     try:
-        said = os.read(from_child, 100)
+        lines = os.read(from_child, 100).decode().splitlines()
     except BlockingIOError:  # a process that the child started has the pipe still
-        said = b''
-    if DONE in said:
+        lines = []
+    if DONE in lines:
         return os.waitstatus_to_exitcode(status)
+    prefix = ''.join(f'{host}: ' for host in lines)
     if sys.stderr.isatty():
         print(file=sys.stderr)  # below the progress bar of the child
-    print(f'error: {_reason(status, JOINED in said, coordinator)}', file=sys.stderr)
+    print(f'{prefix}error: {_reason(status, bool(prefix), coordinator)}', file=sys.stderr)
     return 2
 
 

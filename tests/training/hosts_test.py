@@ -237,3 +237,4 @@ def test_a_host_that_jax_ends_still_says_why(case):
     ended = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 2 and ended.stdout == 'trained\n'
     assert ended.stderr.count('\n') == 1 and ENDS[case] in ended.stderr
+    assert ended.stderr.startswith('host 1: ') == joined
