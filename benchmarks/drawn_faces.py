@@ -260,7 +260,7 @@ def draw(points: Sequence[Point], path: Path) -> None:
         axes.set_xticks(range(len(sizes)), [f'{size:,}' for size in sizes])
         axes.set(xlabel='drawn clips', ylabel='UF1')
         style.light_grid(axes)
-        figure.legend(loc='outside upper center', ncols=2)
+        figure.legend(loc='outside upper left')
 
 
 def uf1(confusions: np.ndarray) -> np.ndarray:
