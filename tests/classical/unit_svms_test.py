@@ -288,7 +288,7 @@ def test_a_recogniser_by_units_predicts_clips_as_it_did(flags, tolerance, tiny_d
     recogniser under the figures of this one.
     """
     folder = tmp_path / 'run'
-    flags = ('detectors.features=motion+gradient', *flags)
+    flags = ('detectors.features=motion', 'data.units=4+12', *flags)
     assert (
         main.main(['train', *command('synthetic_units.py:quick', folder, tiny_data, *flags)]) == 0
     )
