@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 import mer_jax as mj
+from benchmarks import sizes
 from mer_jax import models
 from mer_jax.data.arrays import Dataset
 from mer_jax.folds.splits import Splits
@@ -17,31 +18,6 @@ from mer_jax.settings.sections import Alignment
 from mer_jax.training import learners, modules, scaling
 from mer_jax.types import Learner
 
-INPUTS = {
-    'ststnet': (28, 28, 3),
-    'htnet': (28, 28, 3),
-    'sssnet': (28, 28, 3),
-    'rcn_a': (28, 28, 3),
-    'offapexnet': (28, 28, 2),
-    'dual_inception': (28, 28, 2),
-    'alexnet': (75, 75, 2),
-    'vggm': (75, 75, 2),
-    'ocnet': (75, 75, 2),
-    'dual_branch': (64, 64, 3),
-    'dual_branch_medium': (112, 112, 3),
-    'cnn3d': (8, 32, 32, 1),
-    'cnn3d_wide': (8, 32, 32, 1),
-    'cnn3d_paper': (16, 128, 128, 1),
-}
-CLIPS = {'cnn3d': 16, 'cnn3d_wide': 64, 'cnn3d_paper': 64}  # width
-REGIONAL = {
-    'dual_branch': {'width': 16, 'blocks': 1, 'hidden': 128, 'unstrided_layers': 1},
-    'dual_branch_medium': {'width': 32, 'hidden': 256},
-}
-SIZES = {  # of the PyTorch side
-    'alexnet': {'hidden': 4096},
-    'htnet': {'dim': 64, 'depth': 10, 'patch': 7, 'hierarchies': 3},
-}
 DROPOUTS = ('dropout', 'dropout_dense', 'dropout_contrast')
 TIMED = 4  # epochs of a round that count; one before them warms up
 
@@ -85,11 +61,11 @@ def learner(network: str) -> modules.Supervised:
     """
     has_dropout = 'dropout' in models.NETWORKS.get(network, models.NETWORKS['cnn3d']).options
     options, optimizer = {'dropout': 0.0} if has_dropout else {}, optax.adam(1e-4)
-    if network in REGIONAL:
-        options = REGIONAL[network] | dict.fromkeys(DROPOUTS, 0.0)
+    if network in sizes.REGIONAL:
+        options = sizes.REGIONAL[network] | dict.fromkeys(DROPOUTS, 0.0)
         network, optimizer = 'dual_branch', optax.adamw(1e-4, weight_decay=1e-5)
-    if network in CLIPS:
-        options = {'width': CLIPS[network], 'dropout': 0.0, 'dropout_dense': 0.0}
+    if network in sizes.CLIPS:
+        options = {'width': sizes.CLIPS[network], 'dropout': 0.0, 'dropout_dense': 0.0}
         network = 'cnn3d'
     recipe = mj.supervised(models.make(network, classes=3, lowering='matmul', **options), optimizer)
     if network == 'dual_branch':

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import command_line, common  # noqa: E402
+from benchmarks import command_line, common, sizes  # noqa: E402
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--rounds', type=int, default=5)
     flags = command_line.parse(parser, argv, folds='2', rows=12, rounds=1)
     for count in map(int, flags.folds.split(',')):
-        data, splits = common.experiment(common.INPUTS[flags.network], folds=count, rows=flags.rows)
+        data, splits = common.experiment(sizes.INPUTS[flags.network], folds=count, rows=flags.rows)
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary, 'run')
             rounds = [

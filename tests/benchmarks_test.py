@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[1] / 'benchmarks'
-SHARED = {'command_line', 'common'}  # no benchmarks
+SHARED = {'command_line', 'common', 'sizes', 'torch_training'}  # no benchmarks
 # end_to_end_test runs it, where the run that it explains is trained already
 ELSEWHERE = {'explanation'}
 # name -> what it must print of what it measures
 FIGURES = {
-    'against_pytorch': r'ststnet: .*ratio \d',
+    'against_pytorch': r'ststnet \| 2 x 12, 6 (\| [\d.e-]+ ){4}\| [a-z]+ \| [\d.]+ \(.*, 1 at once',
     'apexes': r'middle +off by +[\d.]+ frames: UF1 [\d.]+',
     'building': r'flow: 2 clips .*\(ratio [\d.]+\)',
     'calls': r'training\.epoch\n[^$]*different pairs',

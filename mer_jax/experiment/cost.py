@@ -133,7 +133,9 @@ def _multiply_adds(jaxpr) -> int:
         elif name == 'conv_general_dilated':
             # a kernel holds the input channels of one group already
             kernel, axes = equation.invars[1].aval.shape, params['dimension_numbers'].rhs_spec
-            total += result.size * math.prod(kernel) // kernel[axes[0]]
+            # A stride of the input's gradient puts zeros between pixels, which are no arithmetic.
+            apart = math.prod(params['lhs_dilation'])
+            total += result.size * math.prod(kernel) // kernel[axes[0]] // apart
         times = params.get('length', 1) if name == 'scan' else 1
         total += times * sum(map(_multiply_adds, _inner(params)))
     return total
