@@ -224,16 +224,13 @@ def benchmark(
             print(f'plan: left out {describe(plan)}: too little memory', flush=True)
             continue
         rounds = -(-runs // (plan.at_once * plan.devices))
-        try:
-            taken, share = measure(plan) * rounds, 0.0
-        except TooLarge as error:
-            taken, share = math.inf, error.share
-        taken, share = hosts.agreed([taken, share])
+        taken, share, failure = hosts.agreed(_tried(measure, plan))
         if share:
             share_of_fold[kind] = share / plan.at_once
-            print(f'plan: tried {describe(plan)}: {TooLarge(share)}', flush=True)
+        if failure:
+            print(f'plan: tried {describe(plan)}: {failure}', flush=True)
             continue
-        seconds[plan] = taken
+        seconds[plan] = taken * rounds
         line = f'plan: tried {describe(plan)}: {seconds[plan]:.3g} s an epoch of all {runs} runs'
         print(line, flush=True)
         spent = time.perf_counter() - start
@@ -241,6 +238,17 @@ def benchmark(
         if hosts.agreed(spent > training * _TRIAL_SHARE):
             break
     return seconds
+
+
+def _tried(measure, plan):
+    """Return the seconds of an epoch, the share of memory where it is too much, and what failed."""
+    try:
+        return measure(plan), 0.0, ''
+    except TooLarge as error:
+        return 0.0, error.share, str(error)
+    except jax.errors.JaxRuntimeError as error:
+        # The compiler has no program for this form; another candidate may have one.
+        return 0.0, 0.0, str(error).strip().split('\n')[0][:200]
 
 
 def read_for_resume(folder: Path, available: int, wanted: int = 0) -> Plan:

@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import numpy as np
 import pytest
 
@@ -81,6 +82,19 @@ def test_a_plan_without_room_is_left_out_with_a_line(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert '26 at once' in lines[0] and '3 times' in lines[0]
     assert '16 at once' in lines[1] and 'left out' in lines[1]
+
+
+def test_a_plan_that_does_not_compile_is_left_out_with_a_line(capsys):
+    """XLA for GPUs has no program for some products of several folds: the others must train."""
+    found = [plan.Plan('shifted', 2, 1, ''), plan.Plan('matmul', 2, 1, '')]
+
+    def measure(candidate):
+        if candidate.lowering == 'shifted':
+            raise jax.errors.JaxRuntimeError('INTERNAL: no tiles')
+        return 1.0
+
+    assert settled(found, measure, runs=2, epochs=10**6).lowering == 'matmul'
+    assert 'no tiles' in capsys.readouterr().out.splitlines()[0]
 
 
 def test_noise_does_not_choose_a_plan():
