@@ -129,6 +129,7 @@ def save(manager: ocp.CheckpointManager, epoch: int, states: FoldState) -> None:
         try:
             restore(manager, epoch, states)
         except UserError as error:
+            hosts.check_lost(error.__cause__)
             raise UserError(
                 f'{manager.directory / str(epoch)} was just written and cannot be read again '
                 f'({_reason(error.__cause__)}); name a --workdir on another disk or path'
