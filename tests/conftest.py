@@ -71,6 +71,8 @@ FAST = (
 COMPILED_QUICKLY = (
     'api',
     'benchmarks',
+    'classical/stack',
+    'classical/unit_svms',
     'data/apexes',
     'docs',
     'docs_commands',

@@ -21,17 +21,16 @@ def test_every_network_has_programs_for_a_gpu(network):
     only a CPU has; or a plan there measures one way to convolve twice, under two names.
     """
     experiment = lowering.made_up(lowering.CASES[network][0], quick=True)
-    side_by_side, convolves = lowering.lowerings(alone=False), {}
+    first, convolves = lowering.lowerings(alone=False)[0], {}
     for way in lowering.lowerings():
         programs = lowering.uncompiled(experiment, way, jax.devices()[:1])
-        # the gradient of a native convolution is one as well: seconds are spared
-        name = 'train' if way in side_by_side else 'predict'
+        # Training by the plan's first form alone, prediction by all: half a minute is spared.
+        name = 'train' if way == first else 'predict'
         exported = lowering.export(programs[name])
         assert exported.platforms == ('cuda',)
         convolves[way] = CONVOLUTION in exported.mlir_module()
     assert not convolves['matmul']
     assert convolves['native'] or network == 'htnet'  # it has no convolution
-    assert lowering.export(programs['predict']).platforms == ('cuda',)
 
 
 @pytest.mark.skipif(not lowering.installed(), reason=f'compiles for a GPU: {lowering.install()}')

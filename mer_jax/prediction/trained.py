@@ -61,6 +61,7 @@ from mer_jax.settings import sections, tree
 from mer_jax.settings.sections import Settings
 from mer_jax.spotting.frames import CLASSES as OF_SPOTTING
 from mer_jax.training import checkpoint, parallel, plan
+from mer_jax.training.compilation import QUICKLY
 from mer_jax.types import Array, FoldState, Inputs, Learner, Resampled, Rows, Samples, TrainRows
 
 Members = tuple[tuple[str, int], ...]
@@ -526,7 +527,7 @@ def _pretrained_states(run, outputs) -> FoldState:
     init = learner(settings, run.classes).init
     key = jax.random.key(0)  # all that it draws is replaced
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=QUICKLY)
     def drawn(samples: Samples, train: TrainRows) -> FoldState:
         return jax.lax.map(lambda rows: init(key, samples, rows), train)
 
