@@ -112,7 +112,10 @@ def refuse_unkept(settings: sections.Settings, path: str | Path) -> None:
     drawn = {'head.drawn': settings.head.drawn, 'detectors.drawn': settings.detectors.drawn}
     for key, faces in drawn.items():
         if faces:
-            _refuse(path, key, faces, 'the drawn clips among the support vectors are not kept')
+            raise UserError(
+                f'{path}: {key} is {faces!r}: the drawn clips among the support vectors are not '
+                f"kept; allowed: a run without them ({key} '')"
+            )
 
 
 def refuse_unexplained(settings: sections.Settings, path: str | Path) -> None:

@@ -9,6 +9,7 @@ groups of training subjects.
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
@@ -97,7 +98,9 @@ def decide(
     for number, of_rows in zip(best, both, strict=True):
         accuracy = float(np.mean(of_rows[: len(train)].argmax(1) == clips.label[train]))
         kept = svm.record(grid[number], [], np.zeros((0, 0)), [])
-        fitted.append(kept._replace(uf1=float(uf1[number]), training_accuracy=accuracy))
+        fitted.append(
+            kept._replace(uf1=float(uf1[number]), training_accuracy=accuracy, member='ridge')
+        )
     of_train = inner[best].mean(0) if nested else None
     return Decisions(of_train, both.mean(0)[len(train) :].astype(np.float32), fitted)
 
@@ -111,23 +114,59 @@ def of_regressions(settings: sections.Head) -> sections.Head:
     return replace(settings, cost=settings.ridge_cost, gamma=settings.ridge_gamma)
 
 
-def stored_scores(
-    clips: Clips, rows: tuple[np.ndarray, np.ndarray], choices: Sequence[Choice], *, scale: str
-) -> np.ndarray:
-    """Fit the regressions of a finished fold again, and predict rows by their mean.
+class Regressions(NamedTuple):
+    """Regressions of one fold as they were fitted."""
+
+    train: np.ndarray  # int[n], rows that they were fitted to
+    present: np.ndarray  # int[P], classes among these rows
+    choices: tuple[Choice, ...]
+    # [C][B]: of each choice, and of each kind of features, float64[views x n, P]
+    duals: tuple[tuple[np.ndarray, ...], ...]
+
+
+def fit(clips: Clips, train: np.ndarray, choices: Sequence[Choice], *, scale: str) -> Regressions:
+    """Fit the regressions of one fold by what it chose.
 
     Args:
-        clips: of the data set; rows to predict may stand behind its labelled ones.
-        rows: int[n], rows to fit; int[m], rows to predict.
-        choices: what the fold chose.
+        clips: of the data set.
+        train: int[n], rows to fit.
+        choices: kernel, cost and gamma.
+        scale: as of svm.products.
+    """
+    present, weight, target = _targets(clips, train)
+    of_blocks = []
+    with threads.products_in_one_thread():
+        for block in clips.blocks:
+            inner_products = svm.products([block], train, train[:0], scale=scale)
+            duals = []
+            for choice in choices:
+                kernel, _ = svm.kernels(inner_products, choice.kernel, choice.gamma)
+                duals.append(_dual(kernel, 1 / (choice.cost * weight), target))
+            of_blocks.append(duals)
+    return Regressions(train, present, tuple(choices), tuple(zip(*of_blocks, strict=True)))
+
+
+def fitted_scores(clips: Clips, rows: np.ndarray, fitted: Regressions, *, scale: str) -> np.ndarray:
+    """Predict rows by regressions that are fitted, in the mean of their scores.
+
+    Args:
+        clips: of the data set, with rows to predict behind them.
+        rows: int[m], rows to predict.
+        fitted: the regressions.
         scale: as of svm.products.
 
     Returns:
         Scores float32[m, K].
     """
+    views = len(clips.blocks[0])
+    total = np.zeros((len(fitted.choices), views, len(rows), len(fitted.present)))
     with threads.products_in_one_thread():
-        of_choices = scores_of(clips, *rows, choices, scale=scale)
-    return of_choices.mean(0).astype(np.float32)
+        for number, block in enumerate(clips.blocks):
+            inner_products = svm.products([block], fitted.train, rows, scale=scale)
+            for place, choice in enumerate(fitted.choices):
+                _, kernel = svm.kernels(inner_products, choice.kernel, choice.gamma)
+                total[place] += (kernel @ fitted.duals[place][number]).reshape(total.shape[1:])
+    return _of_classes(total, fitted.present, clips).mean(0).astype(np.float32)
 
 
 def _inner_scores(clips, train, grid, settings, *, seed):
@@ -166,12 +205,8 @@ def scores_of(
     Returns:
         float64[C, m, K], the mean over kinds of features, and over clips and their mirror images.
     """
-    label = clips.label[train]
-    present = np.unique(label)
-    count = np.bincount(label, minlength=clips.classes)
     views = len(clips.blocks[0])
-    weight = np.tile(len(train) / (len(present) * count[label]), views)
-    target = np.tile(np.eye(clips.classes)[label][:, present] - 1 / len(present), (views, 1))
+    present, weight, target = _targets(clips, train)
     total = np.zeros((len(choices), views, len(rows), len(present)))
     for block in clips.blocks:
         inner_products = svm.products([block], train, rows, scale=scale)
@@ -182,8 +217,26 @@ def scores_of(
             for number in numbers:
                 dual = _dual(train_kernel, 1 / (choices[number].cost * weight), target)
                 total[number] += (rows_kernel @ dual).reshape(total.shape[1:])
-    scores = np.full((len(choices), len(rows), clips.classes), NEVER)
-    scores[..., present] = total.mean(1) / len(clips.blocks)
+    return _of_classes(total, present, clips)
+
+
+def _targets(clips, train):
+    """Return the classes among rows, and weight [views x n] and target [views x n, P] of rows."""
+    label = clips.label[train]
+    present = np.unique(label)
+    count = np.bincount(label, minlength=clips.classes)
+    views = len(clips.blocks[0])
+    weight = np.tile(len(train) / (len(present) * count[label]), views)
+    target = np.tile(np.eye(clips.classes)[label][:, present] - 1 / len(present), (views, 1))
+    return present, weight, target
+
+
+def _of_classes(total, present, clips):
+    """Return scores [C, m, K] of sums [C, views, m, P] over kinds of features."""
+    of_present = total.mean(1) / len(clips.blocks)
+    # a class without training rows is below all others, whose scores have no bound
+    scores = np.full((*of_present.shape[:2], clips.classes), min(NEVER, of_present.min() - 1))
+    scores[..., present] = of_present
     return scores
 
 

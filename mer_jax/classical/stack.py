@@ -68,7 +68,7 @@ def predict(
         for name in settings.members.split('+'):
             if name in REAL:
                 decisions = REAL[name](clips, train, test, settings, seed=seed, nested=True)
-                svms += decisions.svms
+                svms += [one._replace(member=name) for one in decisions.svms]
                 of_train.append(decisions.train)
                 of_test.append(decisions.test)
             else:

@@ -81,6 +81,7 @@ class Svm(NamedTuple):
     intercept: np.ndarray  # float32[pairs of classes]
     training_accuracy: float = np.nan  # on the rows it was fitted to; NaN of inner folds
     drawn: float | None = None  # weight of drawn faces, on whom it has no accuracy
+    member: str | None = None  # of a stack, as in head.members; 'ridge' of regressions alone
 
 
 class Decisions(NamedTuple):
@@ -305,6 +306,7 @@ def table(svms: list[list[Svm]], folds: Folds, titles: Sequence[str]) -> SvmTabl
                 support_vectors=len(svm.support),
                 training_accuracy=svm.training_accuracy,
                 drawn_weight=svm.drawn,
+                member=svm.member,
             )
             rows.append(row)
     return SvmTable(tuple(rows))

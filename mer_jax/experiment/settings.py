@@ -588,26 +588,27 @@ def _init_from(settings):
 
 def _pretrain(settings):
     """Networks begin with what drawn faces taught them, and people teach nothing before."""
-    name = settings.model.pretrain
+    name, networks, head = settings.model.pretrain, settings.pretrain.networks, settings.head
+    lines = []
+    if networks > 1 and not combines_network(head):
+        lines.append(
+            f'pretrain.networks is {networks}; allowed: 1, but for a stack (head.name) with a '
+            'network among head.members'
+        )
     if not name:
-        return []
-    lines = _only_drawn('model.pretrain', name)
+        return lines
+    lines += _only_drawn('model.pretrain', name)
     if settings.model.init_from:
         lines.append(
             f'model.pretrain is {name!r} and model.init_from {settings.model.init_from!r}; '
             "allowed: one of them, the other ''"
         )
-    networks = settings.pretrain.networks
-    if networks > 1 and not combines_network(settings.head):
-        lines.append(
-            f'pretrain.networks is {networks}, but head.name is {settings.head.name!r}; allowed: 1 '
-            'without a stack of a network'
-        )
-    if not has_network(settings.head):
-        lines.append(
-            f'model.pretrain is {name!r}, but head.features {settings.head.features!r} has no '
-            "network; allowed: ''"
-        )
+    if not has_network(head):
+        entry = HEADS.get(head.name)
+        key, value = 'head.features', head.features
+        if entry and entry.combines:
+            key, value = 'head.members', head.members
+        lines.append(f"model.pretrain is {name!r}, but {key} {value!r} has no network; allowed: ''")
     return lines
 
 

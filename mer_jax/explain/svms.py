@@ -69,7 +69,7 @@ def write(experiment: Experiment, shapes: FoldState | None, folder: Path) -> lis
 
 
 def chosen(
-    table: SvmTable, title: str, seed: int, head: sections.Head, places: range | None = None
+    table: SvmTable, title: str, seed: int, head: sections.Head, member: str = ''
 ) -> list[Choice]:
     """Return what the SVMs of one fold were fitted with.
 
@@ -78,19 +78,19 @@ def chosen(
         title: of the fold.
         seed: of the run.
         head: section of settings; its numbers stand for those of the table, which are rounded.
-        places: that are read; None: all.
+        member: of a stack, as in head.members; '': all rows.
 
     Raises:
-        UserError: the table lacks the fold, or a place.
+        UserError: the table lacks the fold.
     """
     choices = []
     for row in table.rows:
-        is_read = places is None or row.place in places
-        if (row.title, row.seed) == (title, seed) and is_read:
+        is_of_fold = (row.title, row.seed) == (title, seed)
+        if is_of_fold and member in ('', row.member):
             cost = min(head.cost, key=lambda value, row=row: abs(value - row.cost))
             gamma = min(head.gamma, key=lambda value, row=row: abs(value - row.gamma))
             choices.append(Choice(head.kernel, float(cost), float(gamma)))
-    if not choices or (places is not None and len(choices) != len(places)):
+    if not choices:
         raise UserError(
             f'{table.FILE}: lacks the fold {title!r} of seed {seed}; score the run again: the same '
             'command with the verb evaluate'

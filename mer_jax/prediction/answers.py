@@ -20,6 +20,7 @@ from mer_jax.report.prediction_page import ClipPictures
 from mer_jax.runfiles import prediction_file as answer
 from mer_jax.runfiles.prediction_file import ClipAnswer, KeyFrame, ModelFacts
 from mer_jax.settings import tree
+from mer_jax.settings.sections import Settings
 from mer_jax.types import Inputs
 
 NO_EYES = 'the eyes were not found in the onset frame: the crop is that of the face detector alone'
@@ -94,6 +95,21 @@ def with_detector(model: Model, path: str) -> Model:
     )
 
 
+def kinds_of(settings: Settings) -> list[str]:
+    """Return what predicts, in words; of a stack its members.
+
+    Args:
+        settings: of the run.
+    """
+    head = settings.head
+    network = [settings.model.name] if has_network(head) else []
+    if HEADS[head.name].combines:
+        titles = [f'{HEADS[name].title}s' for name in head.members.split('+') if name in HEADS]
+        return [f'stack of {" and ".join(titles)}' if titles else 'stack', *network]
+    title = HEADS[head.name].title
+    return [*network, *([title] if title else []), *fitted_features(head)]
+
+
 def facts(model: Model, *, from_frames: bool, cropped: bool) -> ModelFacts:
     """Return what an answer states about its model.
 
@@ -104,10 +120,7 @@ def facts(model: Model, *, from_frames: bool, cropped: bool) -> ModelFacts:
     """
     settings, results = model.trained.settings, model.trained.facts
     calibrated = model.trained.calibration
-    kinds = [settings.model.name] if has_network(settings.head) else []
-    if HEADS[settings.head.name].title:
-        kinds.append(HEADS[settings.head.name].title)
-    kinds += fitted_features(settings.head)
+    kinds = kinds_of(settings)
     metrics = results.get('metrics', {})
     interval = results.get('intervals', {}).get('uf1')
     warnings = model.recipe.warnings_for(cropped) if from_frames else ()

@@ -57,7 +57,7 @@ from mer_jax.runfiles.prediction_file import HeldOut
 from mer_jax.runfiles.regressions import Regression, RegressionArrays
 from mer_jax.runfiles.stacks import StackArrays
 from mer_jax.runfiles.svms import SvmArrays, SvmTable
-from mer_jax.settings import sections, tree
+from mer_jax.settings import tree
 from mer_jax.settings.sections import Settings
 from mer_jax.spotting.frames import CLASSES as OF_SPOTTING
 from mer_jax.training import checkpoint, parallel, plan
@@ -423,6 +423,12 @@ class _RunOfHead:
         return experiment_of(self.folder, self.settings)
 
     @cached_property
+    def blocks(self) -> list[np.ndarray]:
+        """Return the features [M, N, D] of the clips of its data set."""
+        data = self.experiment.data
+        return features_of(self.settings, data.samples.image, data.landmarks)
+
+    @cached_property
     def detectors(self) -> DetectorArrays:
         """Read its detectors of action units."""
         return DetectorArrays.read(self.folder)
@@ -553,14 +559,12 @@ def _stacks(run) -> FittedHead:
     """Open the combinations of SVMs, regressions and networks that drawn faces trained."""
     fitted, path = StackArrays.read(run.folder).fitted, run.folder / StackArrays.FILE
     stacks = [arrays.of_run(path, fitted, number)[0] for number in run.chosen]
-    head, of_clips, first = run.settings.head, {}, 1
-    names = head.members.split('+')
-    for name in names:
-        if name != NETWORK:
-            of_member = STACKED[name]
-            count = min(head.top_k, len(svm.choices(of_member.grid(head))))
-            of_clips[name] = of_member.scores(run, None, range(first, first + count))
-            first += count
+    names = run.settings.head.members.split('+')
+    for number, one in zip(run.chosen, stacks, strict=True):
+        if len(one.weight) != len(names) or len(one.offset) != run.classes:
+            allowed = f'[{len(names)}], a weight for each of head.members'
+            arrays.refuse(path, (number, 1), 'weight', one.weight, allowed)
+    of_clips = {name: STACKED[name](run, None, name) for name in names if name != NETWORK}
 
     def scores(number: int, blocks: Sequence[np.ndarray]) -> np.ndarray:
         of_network = ()
@@ -581,11 +585,12 @@ def _svms(run) -> FittedHead:
     return FittedHead(_of_stored(of_svms, run.settings.head.scale), svms=of_svms)
 
 
-def _svm_members(run, apart, places=None):
-    """Return what the SVMs of each member are; arguments as of `_fitted_to`."""
-    vectors, first = SvmArrays.read(run.folder).svms, places.start if places else 1
-    of_svms = []
-    fitted_to = _fitted_to(run, apart, run.settings.head, places)
+def _svm_members(run, apart, name=''):
+    """Return the SVMs of each member; apart and name are those of `_fitted_to`."""
+    vectors, of_svms = SvmArrays.read(run.folder).svms, []
+    rows = SvmTable.read(run.folder).rows
+    first = next(row.place for row in rows if name in ('', row.member))
+    fitted_to = _fitted_to(run, apart, run.settings.head, name)
     for member, (clips, train, choices) in zip(run.chosen, fitted_to, strict=True):
         stored = [
             svm.Stored(choice, vectors[member, place])
@@ -600,35 +605,35 @@ def _ridges(run) -> FittedHead:
     return FittedHead(_ridge_scores(run, _of_training(run)))
 
 
-def _ridge_scores(run, apart, places=None) -> HeadScores:
-    """Return the scores of the regressions of each member; arguments as of `_fitted_to`."""
+def _ridge_scores(run, apart, name='') -> HeadScores:
+    """Return the scores of regressions; apart and name are those of `_fitted_to`."""
     head = run.settings.head
-    fitted_to = list(_fitted_to(run, apart, ridge.of_regressions(head), places))
+    fitted = []
+    for clips, train, choices in _fitted_to(run, apart, ridge.of_regressions(head), name):
+        fitted.append((clips, ridge.fit(clips, train, choices, scale=head.scale)))
 
     def scores(number: int, blocks: Sequence[np.ndarray]) -> np.ndarray:
-        clips, train, choices = fitted_to[number]
-        clips, new = _with_new(clips, blocks)
-        return ridge.stored_scores(clips, (train, new), choices, scale=head.scale)
+        clips, regressions = fitted[number]
+        return ridge.fitted_scores(*_with_new(clips, blocks), regressions, scale=head.scale)
 
     return scores
 
 
-def _fitted_to(run, apart, head, places):
+def _fitted_to(run, apart, head, name):
     """Yield clips, training rows and choices of each member.
 
-    apart: as `_of_training` returns it; head: whose cost and gamma were chosen from; places: of the
-    choices in heads.csv, None: all.
+    apart: features that each member has of these clips, as `_of_training` returns them, or None;
+    head: whose cost and gamma were chosen from; name: in head.members of a stack, or ''.
     """
-    experiment = run.experiment
+    experiment, blocks = run.experiment, run.blocks
     samples, folds = experiment.data.samples, experiment.folds
-    blocks = features_of(run.settings, samples.image, experiment.data.landmarks)
     table = SvmTable.read(run.folder)
     for number, member in enumerate(run.chosen):
         of_run = None if apart is None else {member: apart[number]}
         clips = svm.clips_of_run(blocks, of_run, samples, member, classes=run.classes)
         train, _ = svm.rows_of_run(samples, folds, member)
         title, seed = experiment.titles[folds.fold[member]], int(folds.seed[member])
-        yield clips, train, explained_svms.chosen(table, title, seed, head, places)
+        yield clips, train, explained_svms.chosen(table, title, seed, head, name)
 
 
 def _regressions(run) -> FittedHead:
@@ -652,26 +657,12 @@ def regression_scores(of_members: Sequence[Sequence[Regression]], classes: int) 
     return scores
 
 
-def _svm_scores(run, apart, places) -> HeadScores:
-    """Return the scores of the SVMs of each member; arguments as of `_fitted_to`."""
-    return _of_stored(_svm_members(run, apart, places), run.settings.head.scale)
+def _svm_scores(run, apart, name='') -> HeadScores:
+    """Return the scores of SVMs; apart and name are those of `_fitted_to`."""
+    return _of_stored(_svm_members(run, apart, name), run.settings.head.scale)
 
 
-def _unchanged(head):
-    return head
-
-
-class Stacked(NamedTuple):
-    """A member of a stack that is fitted to clips."""
-
-    grid: Callable[[sections.Head], sections.Head]  # head whose cost and gamma it chose from
-    scores: Callable[..., HeadScores]  # of `_fitted_to`'s arguments without head
-
-
-STACKED = {  # by name in head.members
-    'svm': Stacked(_unchanged, _svm_scores),
-    'ridge': Stacked(ridge.of_regressions, _ridge_scores),
-}
+STACKED = {'svm': _svm_scores, 'ridge': _ridge_scores}  # by name in head.members
 FITTED_HEADS = {  # by head.name: _RunOfHead -> FittedHead
     'svm': _svms,
     'logistic': _regressions,

@@ -53,31 +53,43 @@ def training(folder: Path, results: dict) -> dict:
     return {'shown': True, 'curves': page.plot(folder, 'curves', caption, plots.curves, records)}
 
 
-def svms(folder: Path) -> dict | None:
-    """List the SVMs, or regressions, of the folds; None where the network predicts."""
+def svms(folder: Path) -> list[dict]:
+    """List the SVMs, or regressions, of the folds: one listing for each member of a stack."""
     table = optional(folder, SvmTable)
-    if table is None or not table.rows:
-        return None
+    of_kinds = {}
+    for row in table.rows if table else ():
+        of_kinds.setdefault(row.member, []).append(row)
+    return [_of_kind(kind, rows) for kind, rows in of_kinds.items()]
+
+
+def _of_kind(member, all_rows):
+    """List what all folds chose of one kind."""
     chosen = {}
-    for row in table.rows:
+    for row in all_rows:
         # the weight of drawn faces, where they trained
         choice = (row.cost, row.gamma, row.drawn_weight)
         chosen.setdefault(choice[: 2 if row.drawn_weight is None else 3], []).append(row)
-    are_svms, cells = any(row.support_vectors for row in table.rows), []
+    are_svms, cells = any(row.support_vectors for row in all_rows), []
+    has_gamma = are_svms or member is not None
     for choice, rows in sorted(chosen.items()):
         inner_uf1 = _spread([row.inner_uf1 for row in rows], 3)
-        cell = [f'{choice[0]:g}', len(rows), inner_uf1]
-        if are_svms:
-            numbers = [f'{number:g}' for number in choice]
-            vectors = _spread([row.support_vectors for row in rows], 0)
-            cell = [*numbers, len(rows), vectors, inner_uf1]
-        cells.append(cell)
-    title, columns = 'Logistic regressions', ['C', 'regressions', 'UF1 of inner folds']
+        numbers = [f'{number:g}' for number in choice[: None if has_gamma else 1]]
+        vectors = [_spread([row.support_vectors for row in rows], 0)] if are_svms else []
+        cells.append([*numbers, len(rows), *vectors, inner_uf1])
+    count = len(next(iter(chosen))) if has_gamma else 1
+    columns = ['C', 'gamma', 'weight of drawn faces'][:count]
+    title, fitted = 'Logistic regressions', ['regressions']
+    if has_gamma:
+        title = 'Kernel ridge regressions'
     if are_svms:
-        title = 'Support vector machines'
-        columns = ['C', 'gamma', 'weight of drawn faces'][: len(next(iter(chosen)))]
-        columns += ['SVMs', 'support vectors', 'UF1 of inner folds']
-    return {'title': title, 'table': html(listing(columns, cells)), 'has_gamma': are_svms}
+        title, fitted = 'Support vector machines', ['SVMs', 'support vectors']
+    columns += [*fitted, 'UF1 of inner folds']
+    return {
+        'id': 'svms' if are_svms or not member else member,
+        'title': title,
+        'table': html(listing(columns, cells)),
+        'has_gamma': has_gamma,
+    }
 
 
 def detectors(folder: Path) -> Markup | None:

@@ -10,7 +10,7 @@ from mer_jax.runfiles import arrays, files, reading, shapes, writing
 
 
 class SvmRow(NamedTuple):
-    """One SVM of one fold."""
+    """One SVM of one fold, or what fits in its place."""
 
     title: str  # of the fold
     seed: int
@@ -21,6 +21,7 @@ class SvmRow(NamedTuple):
     support_vectors: int  # how many
     training_accuracy: float | None = None  # on the rows it was fitted to; None in older files
     drawn_weight: float | None = None  # of drawn faces; None where none trained
+    member: str | None = None  # of a stack, as in head.members; 'ridge' of regressions alone
 
 
 POSITIVE = shapes.Number(1e-300)
@@ -35,6 +36,7 @@ COLUMNS = {
 }
 TRAINING = 'training_accuracy'  # the column that older files lack
 DRAWN = 'drawn_weight'  # the column that files without drawn faces lack
+MEMBER = 'member'  # the column that files of SVMs alone lack
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,11 @@ class SvmTable:
             ]
             choice = f'{row.cost:g}', f'{row.gamma:g}', shares[0]
             rows.append([*row[:3], *choice, row.support_vectors, shares[1]])
+        columns = SvmRow._fields[:-1]
         weights = [row.drawn_weight for row in self.rows]
-        table = writing.with_last(SvmRow._fields, rows, weights)
+        columns, rows = writing.with_last(columns, rows, weights)
+        members = [row.member for row in self.rows]
+        table = writing.with_last([*columns, MEMBER], rows, members)
         writing.write_csv(Path(folder) / self.FILE, *table)
 
     @classmethod
@@ -72,6 +77,8 @@ class SvmTable:
             columns[TRAINING] = shapes.Maybe(shapes.SHARE)
         if DRAWN in table.header:
             columns[DRAWN] = shapes.Number(0)
+        if MEMBER in table.header:
+            columns[MEMBER] = shapes.Text()
         return cls(tuple(SvmRow(**record) for record in reading.checked_rows(table, columns)))
 
 

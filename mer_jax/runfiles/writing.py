@@ -89,7 +89,7 @@ def write_csv(path: str | Path, header: Sequence, rows: Iterable[Sequence]) -> N
 
 
 def with_last(
-    columns: Sequence[str], rows: Sequence[list], values: Sequence[float | None]
+    columns: Sequence[str], rows: Sequence[list], values: Sequence[float | str | None]
 ) -> tuple[Sequence[str], list[list]]:
     """Add the last column to a table, where any row has a value of it.
 
@@ -103,7 +103,10 @@ def with_last(
     """
     if all(value is None for value in values):
         return columns[:-1], list(rows)
-    last = ['' if value is None else f'{value:g}' for value in values]
+    last = []
+    for value in values:
+        is_text = value is None or isinstance(value, str)
+        last.append(value or '' if is_text else f'{value:g}')
     return columns, [[*row, cell] for row, cell in zip(rows, last, strict=True)]
 
 

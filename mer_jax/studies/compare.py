@@ -315,8 +315,11 @@ def training_accuracy(folder: Path) -> float | None:
     """Accuracy on training rows, in the mean over all trainings of a run.
 
     Of SVMs that of the best of each fold; of networks that of the last epoch, as it was trained:
-    with augmentation and dropout. None where a run logged none.
+    with augmentation and dropout. None where a run logged none, and of a stack, whose members were
+    not weighed on rows that they were fitted to.
     """
+    if (folder / files.STACKS).exists():
+        return None
     if (folder / files.SVM_TABLE).exists():
         rows = [row for row in SvmTable.read(folder).rows if row.place == 1]
         shares = [row.training_accuracy for row in rows]

@@ -15,11 +15,13 @@ from mer_jax.models import flow_cnn
 from mer_jax.prediction import pack, trained
 from mer_jax.presets import quick
 from mer_jax.presets import svm as svm_config
+from mer_jax.report import run_sections
 from mer_jax.runfiles.predictions import PredictionTable
 from mer_jax.runfiles.results import RecognitionResults
 from mer_jax.runfiles.stacks import StackTable
 from mer_jax.settings.sections import Head
 from mer_jax.settings.tree import from_nested
+from mer_jax.studies import compare
 from mer_jax.types import Inputs
 
 DRAWN = 'synthetic_faces/tiny'
@@ -209,6 +211,14 @@ def test_members_need_no_network_and_count_alike(tiny_data, tmp_path, undrawn):
     for member in ('svm', 'ridge'):
         run.train_settings(settings_of(**changes | {'head.name': member}), tmp_path / member)
         apart[member] = scores_in(tmp_path / member)
+    # one listing of both would mix the costs of SVMs and regressions
+    for folder, ids in {'both': ['svm', 'ridge'], 'ridge': ['ridge']}.items():
+        listings = run_sections.svms(tmp_path / folder)
+        assert [listing['title'].split()[-1] for listing in listings] == [
+            {'svm': 'machines', 'ridge': 'regressions'}[kind] for kind in ids
+        ]
+        assert all(listing['has_gamma'] for listing in listings)
+    assert compare.training_accuracy(tmp_path / 'both') is None, 'that of its SVMs alone'
     # choices of regressions taken for those of SVMs would predict new clips otherwise than scored
     for folder in ('both', 'ridge'):
         predicts_its_own_clips(tmp_path / folder)
@@ -235,6 +245,11 @@ REFUSED = {
     'hidden layers': ({'head.features': 'network+gradient'}, 'head.features'),
     'a name that does not exist': ({'head.name': 'stacks'}, 'head.name'),
     'networks without a stack': ({'head.name': 'svm', 'pretrain.networks': 2}, 'pretrain.networks'),
+    'networks that nothing teaches': (
+        {'head.name': 'none', 'model.pretrain': '', 'pretrain.networks': 2},
+        'pretrain.networks',
+    ),
+    'a stack without the network': ({'head.members': 'svm+ridge'}, 'head.members'),
     'a leak': ({'head.scope': 'all'}, 'head.scope'),
 }
 

@@ -36,6 +36,13 @@ TABLES = (
     SvmTable(
         (SvmRow('s1', 0, 1, 10.0, 0.5, 0.625, 31, 0.875), SvmRow(NASTY, 1, 2, 0.25, 2.0, None, 0))
     ),
+    # of a stack
+    SvmTable(
+        (
+            SvmRow('s1', 0, 1, 10.0, 0.5, 0.625, 31, 0.875, member='svm'),
+            SvmRow('s1', 0, 2, 3.0, 0.5, 0.5, 0, 0.75, member='ridge'),
+        )
+    ),
     ImportanceTable(
         (
             ImportanceRow('hoof', 'features', 48, 0.125, -0.25, 0.5, 0.75),
