@@ -134,8 +134,8 @@ def lines(
     for way, values in off.items():
         error = np.abs(values)
         text = (
-            f'{name} | {way} | off by {error.mean():.2f} frames | '
-            f'within 20 ms {np.mean(error <= round(NEAR * fps)):.2f} | {costs[way]:.1f} ms a frame'
+            f'{name} | {way} | off by {error.mean():.2f} frames | within {1000 * NEAR:g} ms '
+            f'{np.mean(error / fps <= NEAR + 1e-9):.2f} | {costs[way]:.1f} ms a frame'
         )
         if way != first:
             less = error - np.abs(off[first])
