@@ -267,7 +267,7 @@ def texture(image: np.ndarray) -> np.ndarray:
         image: uint8[H, W].
 
     Returns:
-        float32[H, W]; all 1 for an image without any slope.
+        float32[H, W]; all 1 where more than half of the pixels have no slope around them.
     """
     smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), FINE)
     squares = cv2.Sobel(smooth, cv2.CV_32F, 1, 0) ** 2 + cv2.Sobel(smooth, cv2.CV_32F, 0, 1) ** 2
@@ -293,7 +293,7 @@ def apex(onset: np.ndarray, frames: Iterable[np.ndarray]) -> int:
         Its index; the first of equal ones.
 
     Raises:
-        UserError: no frame.
+        UserError: no frame, or frames with a side below 16 pixels after they are shrunk.
     """
     onset = _shrunk(onset)
     basis = _affine(*onset.shape)
@@ -315,9 +315,11 @@ def apex(onset: np.ndarray, frames: Iterable[np.ndarray]) -> int:
 
 def _without_edge(weight):
     """The weights, 0 along the edge."""
-    height, width = (side // EDGE for side in weight.shape)
+    rows, columns = weight.shape
+    height, width = rows // EDGE, columns // EDGE
+    middle = np.s_[height : rows - height, width : columns - width]
     inside = np.zeros_like(weight)
-    inside[height:-height, width:-width] = weight[height:-height, width:-width]
+    inside[middle] = weight[middle]
     return inside
 
 

@@ -330,6 +330,13 @@ def test_an_apex_needs_a_frame_and_is_the_first_of_equal_ones():
         flow.apex(blank, [])
 
 
+def test_frames_too_small_for_an_apex_are_named():
+    """With weights that are all 0 below 16 pixels, NumPy would tell of a singular matrix."""
+    small = texture(16)[:15]
+    with pytest.raises(UserError, match=r'frames are \[15, 16\]; .* at least 16'):
+        flow.apex(small, [small])
+
+
 def test_without_head_removes_an_affine_field_only():
     """A turn or an approach of the head is affine; what is left is the face's."""
     plain = linear_field([[0.1, -0.2], [0.05, 0.3]], 12) + (1.5, -2)
