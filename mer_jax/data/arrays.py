@@ -282,7 +282,7 @@ def _units(units, names, count):
     if array.dtype.kind not in 'fiub' or array.shape != (count, len(names)):
         raise UserError(
             f'units is {array.dtype}{list(array.shape)}; allowed: numbers [{count}, {len(names)}], '
-            'a column for each of names'
+            'a column for each of names; NaN where a unit is unknown'
         )
     values = array.astype(np.float32)
     wrong = ~(np.isnan(values) | (values == 0) | (values == 1))

@@ -92,6 +92,7 @@ def test_units_are_kept_with_what_is_unknown():
     [
         ({'units': Y}, 'units is int64[8]'),
         ({'units': UNITS.astype(str)}, 'units is <U'),
+        ({'units': np.where(UNITS == 1, 1, None)}, '; NaN where a unit is unknown'),
         ({'units': changed(6, 0, 2)}, 'units: row 6 has 2.0 of AU4'),
         ({'units': changed(2, [0, 1], np.nan)}, 'units: row 2 has no known unit'),
         ({'units': 0 * UNITS}, 'units: no row shows'),
