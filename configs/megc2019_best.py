@@ -3,7 +3,7 @@ regressions, and networks that drawn faces alone trained, with equal weights.
 
 SVMs and regressions learn four kinds of features, mirrored too. Their costs and widths of kernels
 are chosen in each fold by groups of its training subjects; the five best choices answer together.
-`first` is the first edition: the SVMs alone, which can be packed.
+`first` is the first edition: the SVMs alone, which `pack --distil` takes.
 """
 
 from ml_collections import ConfigDict

@@ -51,8 +51,8 @@ class Run:
 class Score:
     """The scores of a run; printed, a table.
 
-    UF1, UAR and accuracy are None of a run that detects action units; F1 and average precision of
-    units are None of one that recognises classes.
+    UF1, UAR and accuracy are None for a run that detects action units; F1 and average precision of
+    units are None for one that recognises classes.
 
     Attributes:
         results: the content of results.json.

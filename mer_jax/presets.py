@@ -585,6 +585,9 @@ def with_drawn_network(c: ConfigDict, faces: str) -> ConfigDict:
     Args:
         c: of SVMs; is changed.
         faces: drawn faces, as in model.pretrain.
+
+    Returns:
+        c.
     """
     c.head.name = 'stack'
     c.model.name = 'flow_cnn'

@@ -274,11 +274,11 @@ def _held_out_scores(experiment, shapes, folder, seconds):
     hidden, chosen = None, None
     if has_network(settings.head):
         hidden, chosen = hidden_features(experiment, shapes, folder, seconds)
-    return hosts.by_first(lambda: _svm_scores(experiment, hidden, folder)), chosen
+    return hosts.by_first(lambda: _scores_of_head(experiment, hidden, folder)), chosen
 
 
-def _svm_scores(experiment, hidden, folder):
-    """Scores of held-out rows by SVMs, which are written."""
+def _scores_of_head(experiment, hidden, folder):
+    """Scores of held-out rows by the head, whose files are written."""
     predicted = build.head_scores(experiment, hidden)
     for file in predicted.files:
         file.write(folder)

@@ -167,8 +167,8 @@ def refuse(settings: Settings, model: str) -> None:
     head, task = settings.head, settings.data.task
     if head.name != 'none':
         raise UserError(
-            f'{model}: head.name is {head.name!r}: the features of its SVMs are computed outside '
-            "of a graph; allowed: a run with head.name 'none'"
+            f'{model}: head.name is {head.name!r}, whose features are computed outside of a graph; '
+            "allowed: a run with head.name 'none'"
         )
     if not TASKS[task].by_class:
         raise UserError(f'{model}: data.task is {task!r}; allowed: a run that recognises clips')

@@ -1,4 +1,4 @@
-"""stacks.csv and stacks.npz: how each fold combines SVMs and network."""
+"""stacks.csv and stacks.npz: how each fold combines the members of a stack."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -635,7 +635,11 @@ class Head:
         5, 'Groups of training subjects in that cross-validation.', low=2, high=1000
     )
     top_k: int = field(
-        1, 'The scores of the SVMs of this many best choices are averaged.', low=1, high=1000
+        1,
+        'The scores of the SVMs or regressions of this many best choices are averaged; in a stack, '
+        'those of each member.',
+        low=1,
+        high=1000,
     )
     ridge_cost: tuple = field(
         (0.3, 1.0, 3.0),

@@ -37,7 +37,8 @@ CONTENTS = {
     files.FOLDS: 'how many clips each fold trains on and tests',
     files.DROPPED: 'clips that are not used, and why',
     files.METRICS: 'loss and accuracy on training rows by epoch',
-    files.SVM_TABLE: 'the SVM of each fold: cost, gamma, number of support vectors',
+    files.SVM_TABLE: 'what SVMs or regressions of each fold chose: cost, gamma, number of '
+    'support vectors',
     files.DETECTORS: 'the SVM of each action unit and fold: training clips, cost, gamma, F1',
     files.STACKS: 'how each fold weighs the members of a stack, with an offset for each class',
     files.CALIBRATION: 'how well the scores of classes agree with how often they are right',
