@@ -1,5 +1,6 @@
 """The measured plan: what is tried, what is chosen, what is remembered."""
 
+import json
 import math
 
 import jax
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from mer_jax.errors import UserError
-from mer_jax.training import plan
+from mer_jax.training import hosts, plan
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +96,29 @@ def test_a_plan_that_does_not_compile_is_left_out_with_a_line(capsys):
 
     assert settled(found, measure, runs=2, epochs=10**6).lowering == 'matmul'
     assert 'no tiles' in capsys.readouterr().out.splitlines()[0]
+
+
+def test_a_plan_must_fit_all_hosts(monkeypatch):
+    """Only the first host's verdict counted: the memory of another would be full in the training,
+    or the hosts would go on with other candidates and wait for each other for ever.
+    """
+    found = [plan.Plan('matmul', folds, 2, '') for folds in (4, 2, 1)]
+    of_another = {4: [0.0, 3.0, 'it needs 3 times the memory'], 1: [2.0, 0.0, '']}
+    at_once = []
+
+    def measure(candidate):
+        at_once.append(candidate.at_once)
+        return 1.0
+
+    def texts(text):
+        if not text.startswith('[1.0'):
+            return [text, text]
+        return [text, json.dumps(of_another[at_once[-1]])]
+
+    monkeypatch.setattr(hosts, 'texts', texts)
+    seconds = plan.benchmark(found, measure, runs=8, epochs=10**6)
+    assert [seconds[each] for each in found] == [math.inf, math.inf, 8.0]
+    assert at_once == [4, 1]  # 2 of 4 need at least 1.5 times the memory
 
 
 def test_noise_does_not_choose_a_plan():
