@@ -77,7 +77,7 @@ def choose_plan(
         device=jax.local_devices()[0],
         folder=folder,
     )
-    chosen = replace(chosen, group=hosts.agreed(group))
+    chosen = replace(chosen, group=hosts.least(group))
     if hosts.is_first():
         chosen.write(folder)
     return chosen
@@ -119,7 +119,7 @@ def fastest_plan(
         learner_for,
         samples,
         folds,
-        memory=hosts.agreed(plan.free_memory(jax.local_devices()[0])),
+        memory=hosts.least(plan.free_memory(jax.local_devices()[0])),
         options=training.batches,
     )
     chosen = plan.choose(

@@ -1,7 +1,8 @@
 """Several hosts: processes of jax's distributed runtime that train one experiment together.
 
 All of them run the same code on the same data, and each trains its share of the runs. The first
-host alone writes the files of a run, and what depends on its clock or its memory is decided by it.
+host alone writes the files of a run, and what depends on its clock is decided by it; what depends on
+memory, by the host with the least.
 No training step waits for another host: they meet after each compiled call. Where there is one
 host, as nearly always, every function here is the identity.
 """
@@ -159,6 +160,15 @@ def agreed(value: Value) -> Value:
     if count() == 1:
         return value
     return json.loads(texts(json.dumps(value))[0])
+
+
+def least(number: int) -> int:
+    """Return the least number of all hosts.
+
+    Args:
+        number: of this host.
+    """
+    return min(json.loads(text) for text in texts(json.dumps(number)))
 
 
 def check_same(values: Mapping[str, str], mend: str) -> None:

@@ -357,8 +357,8 @@ def seconds_per_round(
         programs = compile_programs(
             learner_for(plan.lowering), plan, samples, folds, program_options
         )
-        # CPU devices share one memory.
-        sharing = plan.devices if jax.default_backend() == 'cpu' else 1
+        # CPU devices of a host share one memory.
+        sharing = plan.devices // hosts.count() if jax.default_backend() == 'cpu' else 1
         needed = programs.train.memory_analysis().temp_size_in_bytes * sharing
         if needed > memory:
             raise TooLarge(needed / memory)

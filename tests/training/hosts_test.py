@@ -173,6 +173,12 @@ def test_hosts_that_differ_are_named(monkeypatch):
     hosts.check_same({'jax': '0.10'}, 'mend')
 
 
+def test_the_host_with_the_least_memory_decides(monkeypatch):
+    """A plan that fits the first host would end another in the middle of the training."""
+    monkeypatch.setattr(hosts, 'texts', lambda text: [text, '7', '9'])
+    assert hosts.least(8) == 7 and hosts.least(5) == 5
+
+
 def test_the_others_wait_for_the_first_host(monkeypatch):
     """jax ends hosts that wait at its own barrier for more than five minutes, as for SVMs."""
     heard = []
