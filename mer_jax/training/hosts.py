@@ -1,10 +1,9 @@
 """Several hosts: processes of jax's distributed runtime that train one experiment together.
 
 All of them run the same code on the same data, and each trains its share of the runs. The first
-host alone writes the files of a run, and what depends on its clock is decided by it; what depends on
-memory, by the host with the least.
-No training step waits for another host: they meet after each compiled call. Where there is one
-host, as nearly always, every function here is the identity.
+host alone writes the files of a run, and what depends on its clock is decided by it; what depends
+on memory is decided by the host with the least. No training step waits for another host: they meet
+after each compiled call. Where there is one host, as nearly always, nothing is exchanged.
 """
 
 import contextlib
