@@ -134,6 +134,11 @@ def check_hosts(config: Config) -> None:
         )
     if settings.train.fold_by_fold:
         raise UserError('train.fold_by_fold is True; allowed with --distributed: False')
+    if settings.data.rebuild:
+        raise UserError(
+            'data.rebuild is True; allowed with --distributed: False; build the data set on one '
+            'host first, by the verb build'
+        )
 
 
 def differ(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

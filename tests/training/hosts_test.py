@@ -156,7 +156,9 @@ def test_the_cluster_or_the_flags_say_where_hosts_meet():
     assert cli.parse(flags).hosts == ('node1:7000', 3, 0) and cli.parse([]).hosts is None
 
 
-@pytest.mark.parametrize('key', ['train.fold_by_fold=True', 'balance.method=gan'])
+@pytest.mark.parametrize(
+    'key', ['train.fold_by_fold=True', 'balance.method=gan', 'data.rebuild=True']
+)
 def test_what_hosts_cannot_share_is_refused(key):
     """It would train on each host anew, and write the same files."""
     config = cli.parse(['--config=synthetic_ststnet:quick', f'--config.{key}']).config
