@@ -41,7 +41,7 @@ def choose(experiment: Experiment, shapes: FoldState, folder: Path) -> Experimen
         shapes: abstract state of one fold.
         folder: of the run; choices.csv is written there.
     """
-    if not hosts.agreed((folder / files.CHOICES).exists()):
+    if not hosts.agreed(hosts.is_first() and (folder / files.CHOICES).exists()):
         uf1 = _inner_uf1(experiment, shapes, folder / files.CHOICE)
         if hosts.is_first():
             table(experiment, uf1).write(folder)
@@ -147,7 +147,7 @@ def _inner_uf1(experiment, shapes, folder):
     scores = []
     for number, rate in enumerate(rates):
         path, part = folder / f'outputs_{number}.npy', folder / str(number)
-        if not hosts.agreed(path.exists()):
+        if not hosts.agreed(hosts.is_first() and path.exists()):
             if hosts.is_first():
                 part.mkdir(parents=True, exist_ok=True)
             print(f'choice: learning rate {rate:g}', flush=True)

@@ -66,7 +66,7 @@ def choose_plan(
         folder: of the training; the plan is written there.
     """
     settings = training.settings
-    if hosts.agreed((folder / files.PLAN).exists()):
+    if hosts.agreed(hosts.is_first() and (folder / files.PLAN).exists()):
         return plan.read_for_resume(folder, parallel.available(), settings.devices)
     chosen = fastest_plan(learner_for, samples, folds, training, facts)
     group = plan.group_size(

@@ -123,7 +123,7 @@ def train_spotter(settings: Settings, spotting: Settings, folder: Path) -> None:
     of_spotting = leaks.listed(spotting)
     if of_spotting:
         raise UserError(f'data.apex is {apex!r}, which leaks: {"; ".join(of_spotting)}')
-    scored = (spotting_folder / files.RESULTS).exists()
+    scored = hosts.is_first() and (spotting_folder / files.RESULTS).exists()
     if hosts.agreed(scored and _trained_to_end(spotting, spotting_folder)):
         return
     # What recognition would refuse must not cost a training of the spotter first.

@@ -112,7 +112,7 @@ def save(manager: ocp.CheckpointManager, epoch: int, states: FoldState) -> None:
     Raises:
         UserError: it cannot be written, or the first one cannot be read back.
     """
-    first = newest(manager.directory) < 0
+    first = hosts.agreed(hosts.is_first() and newest(manager.directory) < 0)
     # Host copies, because the memory on the device may be reused while Orbax writes.
     states = jax.tree.map(np.asarray, states)
     content = {'states': states, 'checksum': _checksum(states)}

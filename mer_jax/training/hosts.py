@@ -112,7 +112,7 @@ def is_first() -> bool:
 
 
 def wait() -> None:
-    """Wait until all hosts are here, and what the first one has written can be read."""
+    """Wait until all hosts are here."""
     texts('')
 
 
@@ -152,6 +152,9 @@ def _give_signs(finished):
 
 def agreed(value: Value) -> Value:
     """Return the value of the first host.
+
+    Whether a file exists is asked of that host alone, `agreed(is_first() and path.exists())`: a
+    network disk would go on telling another that it is missing after it was written.
 
     Args:
         value: of this host, which JSON can hold.
