@@ -293,7 +293,8 @@ def _answered(argv):
         return _failed('stopped; the same command continues from the last checkpoint', 130)
     # `| head` has read enough; the rest of the buffer must not fail at exit
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        with contextlib.suppress(OSError):  # one of a notebook may have no number
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if PRINTING & {*arguments}:
             return 0
         return _failed(

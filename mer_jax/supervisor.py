@@ -76,8 +76,9 @@ def end(code: int) -> None:
 
     At a usual end, jax would wait for hosts that are lost.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # whoever read it is gone
+            stream.flush()
     os.write(_Child.pipe, DONE.encode())
     os._exit(code)
 

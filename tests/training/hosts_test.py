@@ -219,6 +219,35 @@ def test_a_port_that_is_taken_is_one_line():
             hosts.join(hosts.Address(f'127.0.0.1:{port}', 2, 0))
 
 
+CLOSED = """
+import os, sys
+from mer_jax import cli, supervisor
+
+def printing(arguments):
+    supervisor.start('node1:7000')
+    supervisor.joined(1)
+    print('read by nobody', flush=True)
+
+cli._start = printing
+sys.exit(cli.main([]))
+"""
+
+
+def test_a_host_whose_output_nobody_reads_says_so():
+    """`| head` was told as another host that is lost."""
+    with subprocess.Popen(
+        [sys.executable, '-c', CLOSED],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert process.returncode == 2 and errors.count('\n') == 1
+    assert errors.startswith('host 1: error: standard output was closed')
+
+
 HARD_END = """
 import os, signal, sys
 from mer_jax import supervisor
