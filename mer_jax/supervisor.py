@@ -6,16 +6,20 @@ waits and answers for it.
 """
 
 import contextlib
+import math
 import os
 import resource
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 GONE = 'another host ended, or cannot be reached'
 AGAIN = 'the same command on all hosts continues from the last checkpoint'
 DONE = 'done'  # what the child writes to its parent at last; before, 'host 1' once it knows that
+
+TWICE = 1.0  # seconds within which a second SIGINT is the first one again
 
 
 class _Child:
@@ -46,6 +50,7 @@ def start(coordinator: str) -> None:
     os.close(from_child)
     os.close(held)
     _Child.pipe = to_parent
+    _on_interruption(_Interruption())
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     threading.Thread(target=_end_with_parent, args=(of_parent,), daemon=True).start()
     _keep_streams_for_python()
@@ -103,12 +108,9 @@ def silent(where: bool) -> Iterator[None]:
 
 def _answer(child, from_child, coordinator):
     """Wait for the child, print what it could not print, and return the exit code."""
-    while True:
-        try:
-            _, status = os.waitpid(child, 0)
-            break
-        except KeyboardInterrupt:  # the child was interrupted too, and answers
-            continue
+    _on_interruption(lambda *_: os.kill(child, signal.SIGINT))
+    _, status = os.waitpid(child, 0)
+    _on_interruption(signal.SIG_IGN)
     os.set_blocking(from_child, False)
     try:
         lines = os.read(from_child, 100).decode().splitlines()
@@ -121,6 +123,27 @@ def _answer(child, from_child, coordinator):
         print(file=sys.stderr)  # below the progress bar of the child
     print(f'{prefix}error: {_reason(status, bool(prefix), coordinator)}', file=sys.stderr)
     return 2
+
+
+def _on_interruption(handler):
+    """Set what SIGINT does, unless this process was told to ignore it, as in the background."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, handler)
+
+
+class _Interruption:
+    """The answer of a child to SIGINT: one exception, also where the signal comes twice.
+
+    Control-C in a terminal reaches parent and child, and the parent forwards it, because it cannot
+    tell whether it came to the parent alone.
+    """
+
+    last = -math.inf
+
+    def __call__(self, *_):
+        before, self.last = self.last, time.monotonic()
+        if self.last - before > TWICE:
+            raise KeyboardInterrupt
 
 
 def _reason(status, joined, coordinator):

@@ -248,6 +248,46 @@ def test_a_host_whose_output_nobody_reads_says_so():
     assert errors.startswith('host 1: error: standard output was closed')
 
 
+INTERRUPTED = """
+import signal, sys, time
+from mer_jax import cli, supervisor
+
+def waiting(arguments):
+    supervisor.start('node1:7000')
+    supervisor.joined(1)
+    time.sleep(0.5)  # until the parent waits
+    try:
+        print('waits', flush=True)
+        time.sleep(60)
+    finally:
+        time.sleep(0.2)  # a checkpoint is closed
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+cli._start = waiting
+sys.exit(cli.main([]))
+"""
+
+
+@pytest.mark.parametrize('sent', [os.kill, os.killpg])
+def test_an_interruption_reaches_the_host_once(sent):
+    """Sent to the parent alone, as a scheduler does, it was lost; sent to both, as a terminal does,
+    the second must not interrupt what answers the first.
+    """
+    with subprocess.Popen(
+        [sys.executable, '-c', INTERRUPTED],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout.readline() == 'waits\n'
+        sent(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=MINUTE / 2)
+    assert process.returncode == 130 and errors.count('\n') == 1
+    assert errors.startswith('host 1: stopped')
+
+
 HARD_END = """
 import os, signal, sys
 from mer_jax import supervisor
