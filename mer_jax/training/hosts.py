@@ -6,7 +6,6 @@ on memory is decided by the host with the least. No training step waits for anot
 after each compiled call. Where there is one host, as nearly always, nothing is exchanged.
 """
 
-import contextlib
 import json
 import socket
 import threading
@@ -133,21 +132,29 @@ def by_first(work: Callable[[], Result]) -> Result | None:
         while agreed('') != FINISHED:
             pass
         return None
-    finished = threading.Event()
-    signs = threading.Thread(target=_give_signs, args=(finished,), daemon=True)
+    finished, faults = threading.Event(), []
+    signs = threading.Thread(target=_give_signs, args=(finished, faults), daemon=True)
     signs.start()
     try:
-        return work()
+        result = work()
     finally:
         finished.set()
         signs.join()
+    if faults:
+        raise faults[0]
+    return result
 
 
-def _give_signs(finished):
-    with contextlib.suppress(UserError):  # of a host that is lost; the next meeting reports it
+def _give_signs(finished, faults):
+    """Meet the others until `finished` is set; what goes wrong is put into `faults`."""
+    try:
         while not finished.wait(SIGN):
             agreed('')
         agreed(FINISHED)
+    except UserError:
+        pass  # of a host that is lost; the next meeting reports it
+    except Exception as error:  # else the thread would end unheard, and the others wait for ever
+        faults.append(error)
 
 
 def agreed(value: Value) -> Value:
@@ -253,6 +260,8 @@ def check_lost(error: Exception) -> None:
     Raises:
         UserError: it is.
     """
+    if isinstance(error, OSError):  # of a disk, which may be reached by a network too
+        return
     if count() > 1 and any(words in str(error) for words in OF_CONNECTIONS):
         raise UserError(f'{supervisor.GONE}; {supervisor.AGAIN}') from error
 

@@ -195,6 +195,23 @@ def test_the_others_wait_for_the_first_host(monkeypatch):
     assert hosts.by_first(lambda: 'scores') is None and not heard
 
 
+def test_a_fault_between_hosts_is_not_lost(monkeypatch):
+    """The first host would go on to its next meeting while the others wait for a sign for ever."""
+    monkeypatch.setattr(hosts, 'count', lambda: 2)
+    monkeypatch.setattr(hosts, 'is_first', lambda: True)
+    monkeypatch.setattr(hosts, 'agreed', {}.__getitem__)
+    with pytest.raises(KeyError, match=hosts.FINISHED):
+        hosts.by_first(lambda: 'scores')
+
+
+def test_errors_of_a_disk_are_no_lost_host(monkeypatch):
+    """'Connection timed out' of a network disk named the wrong machine to mend."""
+    monkeypatch.setattr(hosts, 'count', lambda: 2)
+    hosts.check_lost(TimeoutError('Connection timed out'))
+    with pytest.raises(UserError, match='another host'):
+        hosts.check_lost(RuntimeError('Connection closed by peer'))
+
+
 def test_all_hosts_take_part_in_a_plan(monkeypatch, tmp_path):
     """A host without a device of the plan could not run its program."""
     devices = [SimpleNamespace(process_index=host) for host in (0, 0, 0, 1, 1)]
