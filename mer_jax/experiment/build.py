@@ -199,11 +199,13 @@ def with_generated(experiment: Experiment, folder: Path) -> Experiment:
     resampler = RESAMPLERS[settings.balance.method]
     if not resampler.trained:
         return experiment
+    # no trial measures GANs; what they compute must not depend on the order of the candidates
+    lowering = settings.train.lowering
     plan_of_gans = plan.candidates(
         jax.default_backend(),
         parallel.available(),
         len(experiment.folds.fold),
-        lowering=settings.train.lowering,
+        lowering='matmul' if lowering == 'auto' else lowering,
         at_once=settings.train.at_once or 1,
         wanted=settings.train.devices,
     )[0]
