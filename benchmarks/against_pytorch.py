@@ -69,10 +69,10 @@ class Engine:
         self.plan = plans[0]
         with common.quiet():
             if len(plans) > 1:
-                times = plan.benchmark(
+                trial = plan.benchmark(
                     plans, lambda each: measure(plan=each), runs=count, epochs=MANY_EPOCHS
                 )
-                self.plan = plan.fastest(times)
+                self.plan = plan.fastest(trial.seconds)
             program_options = runs.ProgramOptions(
                 options, runs=count, test_batch=batch_size, chunk=common.TIMED
             )

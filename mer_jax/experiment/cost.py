@@ -23,7 +23,8 @@ class Cost(NamedTuple):
 
     parameters: int | None
     flops: int | None  # of one clip's prediction, see `flops`
-    hours: float | None  # that its training will take on this machine; 0 for a finished one
+    # that its training will take on this machine; 0 for a finished one, infinity where it cannot
+    hours: float | None
 
 
 def of_run(settings: Settings, workdir: str | Path) -> Cost:
@@ -75,17 +76,20 @@ def flops_of(function: Callable, *arguments: Any) -> int:
 
 
 def hours(experiment: Experiment, *, done: int = 0) -> float:
-    """Time a few epochs, and return the hours of those that are left; infinity without memory.
+    """Time a few epochs, and return the hours of those that are left.
 
     Args:
         experiment: to train; it may be too large for this machine's disk.
         done: epochs that every run is trained already.
+
+    Returns:
+        Hours; infinity where this machine cannot train it, as for want of memory.
     """
     epochs, runs = experiment.settings.train.epochs, len(experiment.folds.fold)
     if not epochs:
         return 0.0
-    chosen = build.fastest_plan(experiment)
     try:
+        chosen = build.fastest_plan(experiment)
         of_round = programs.seconds_per_round(
             partial(build.learner, experiment),
             experiment.data.samples,
@@ -94,7 +98,7 @@ def hours(experiment: Experiment, *, done: int = 0) -> float:
             plan=chosen,
             options=build.training(experiment).batches,
         )
-    except plan.TooLarge:
+    except (plan.TooLarge, plan.NoPlan):
         return math.inf
     rounds = runs * (epochs - done)
     if not done:  # the choice is made before the first epoch

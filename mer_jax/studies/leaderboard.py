@@ -4,6 +4,7 @@ Each config is an ordinary run in a folder of its own, so that a stopped leaderb
 it stopped. The first config is the reference: the others are tested against it.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from mer_jax.settings.sections import Settings
 from mer_jax.studies import compare, published
 from mer_jax.studies.subruns import parent, quietly
 
+TOO_LARGE = 'too large for this machine'
 GROUPS = 3  # of the training subjects, by which networks choose with an equal budget
 Train = Callable[[Settings, Path], dict]  # (settings, folder of the run) -> results.json
 Measure = Callable[[Settings, Path], Cost]  # (settings, folder of the run) -> what it costs
@@ -128,7 +130,8 @@ def _results(entries, costs, limits, train):
     for number, entry in enumerate(entries, 1):
         hours = costs[entry.title].hours or 0
         if hours > limits.hours:
-            reasons[entry.title] = f'not run here (about {hours:.3g} hours)'
+            needs = f'about {hours:.3g} hours' if hours < math.inf else TOO_LARGE
+            reasons[entry.title] = f'not run here ({needs})'
         else:
             print(f'leaderboard: {number} of {len(entries)}, {entry.title}', flush=True)
             try:
@@ -287,4 +290,6 @@ def _cost_in_words(cost):
     if cost.parameters is None:
         return 'no network'
     size = f'{cost.parameters:,} parameters, {cost.flops / 1e6:.3g} MFLOPs a clip'
+    if cost.hours == math.inf:
+        return f'{size}, {TOO_LARGE}'
     return f'{size}, about {cost.hours:.2g} hours here' if cost.hours else f'{size}, trained'

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import psutil
@@ -38,6 +39,19 @@ MOST_CACHED = 10**6  # bytes of the file of a measured plan
 
 # `why` of a candidate; `choose` overwrites it for a trial's winner.
 _PINNED = 'pinned by the settings'
+
+TOO_LARGE = 'too large'  # of a plan whose memory no device has
+
+
+class NoPlan(UserError):
+    """Every candidate failed in the trial."""
+
+
+class Trial(NamedTuple):
+    """What the candidates that were tried need."""
+
+    seconds: dict[Plan, float]  # of an epoch of all runs; infinity where a plan failed
+    failures: dict[Plan, str]  # TOO_LARGE, or what jax said
 
 
 class TooLarge(Exception):
@@ -160,6 +174,9 @@ def choose(
     Returns:
         The candidate where there is only one. Else the winner of an earlier trial for the same
         facts, else that of a trial now.
+
+    Raises:
+        NoPlan: every candidate failed.
     """
     if len(plans) == 1:
         return plans[0]
@@ -169,14 +186,29 @@ def choose(
     kept = hosts.agreed(earlier and earlier.to_json())
     if kept:
         return Plan(**kept)
-    seconds = benchmark(plans, measure, runs=runs, epochs=epochs)
-    timings = ', '.join(f'{describe(plan)} {took:.3g} s' for plan, took in seconds.items())
-    winner = fastest(seconds)
-    chosen = replace(winner, why=f'measured, an epoch of all {runs} runs: {timings}')
+    trial = benchmark(plans, measure, runs=runs, epochs=epochs)
+    seconds, failures = trial
+    if len(failures) == len(seconds):
+        reasons = ', '.join(f'{describe(plan)}: {why}' for plan, why in failures.items())
+        raise NoPlan(
+            f'this machine can train by no plan ({reasons}); lower train.batch_size, train.at_once '
+            'or the size of the network'
+        )
+    timings = ', '.join(f'{describe(plan)} {_found(plan, trial)}' for plan in trial.seconds)
+    chosen = replace(fastest(seconds), why=f'measured, an epoch of all {runs} runs: {timings}')
     complete = len(seconds) == len(plans)
-    if seconds[winner] < math.inf and hosts.is_first():
+    # other failures may be gone the next time: a GPU may have been busy
+    lasting = set(failures.values()) <= {TOO_LARGE}
+    if lasting and hosts.is_first():
         store(facts if complete else facts_and_epochs, chosen)
     return chosen
+
+
+def _found(plan, trial):
+    """Return what a trial found of a plan, in words."""
+    if plan not in trial.failures:
+        return f'{trial.seconds[plan]:.3g} s'
+    return TOO_LARGE if trial.failures[plan] == TOO_LARGE else 'failed'
 
 
 def fastest(seconds: Mapping[Plan, float]) -> Plan:
@@ -196,7 +228,7 @@ def fastest(seconds: Mapping[Plan, float]) -> Plan:
 
 def benchmark(
     plans: Sequence[Plan], measure: Callable[[Plan], float], *, runs: int, epochs: int
-) -> dict[Plan, float]:
+) -> Trial:
     """Time the candidates, and print each time.
 
     The trial ends once it has taken a tenth of what the training will take. What a plan needs grows
@@ -211,10 +243,9 @@ def benchmark(
         epochs: epochs of the training.
 
     Returns:
-        Seconds that an epoch of all runs takes, for each plan that was timed; infinity where the
-        plan does not fit.
+        What was found.
     """
-    seconds = {}
+    seconds, failures = {}, {}
     share_of_fold = {}  # of memory, by (lowering, devices): known where a plan did not fit
     start = time.perf_counter()
     for plan in plans:
@@ -222,6 +253,7 @@ def benchmark(
         kind = plan.lowering, plan.devices  # devices of a CPU share its memory
         if share_of_fold.get(kind, 0.0) * plan.at_once > 1:
             print(f'plan: left out {describe(plan)}: too little memory', flush=True)
+            failures[plan] = TOO_LARGE
             continue
         rounds = -(-runs // (plan.at_once * plan.devices))
         taken, share, failure = _of_all_hosts(_tried(measure, plan))
@@ -229,6 +261,7 @@ def benchmark(
             share_of_fold[kind] = share / plan.at_once
         if failure:
             print(f'plan: tried {describe(plan)}: {failure}', flush=True)
+            failures[plan] = TOO_LARGE if share else failure
             continue
         seconds[plan] = taken * rounds
         line = f'plan: tried {describe(plan)}: {seconds[plan]:.3g} s an epoch of all {runs} runs'
@@ -237,7 +270,7 @@ def benchmark(
         training = min(seconds.values()) * epochs
         if hosts.agreed(spent > training * _TRIAL_SHARE):
             break
-    return seconds
+    return Trial(seconds, failures)
 
 
 def _tried(measure, plan):
@@ -247,8 +280,8 @@ def _tried(measure, plan):
     except TooLarge as error:
         return 0.0, error.share, str(error)
     except jax.errors.JaxRuntimeError as error:
-        # The compiler has no program for this form; another candidate may have one.
-        return 0.0, 0.0, str(error).strip().split('\n')[0][:200]
+        # The compiler may have no program for this form, but one for another candidate.
+        return 0.0, 0.0, str(error).strip().split('\n')[0][:200] or 'failed'
 
 
 def _of_all_hosts(tried):

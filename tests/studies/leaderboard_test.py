@@ -4,6 +4,7 @@ checked.
 
 import csv
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,20 @@ def test_a_config_that_takes_too_long_is_a_row_that_says_so(written):
     page = (folder / 'leaderboard.md').read_text()
     scores, _, cost_block = page.partition('**size and cost**')
     assert scores.count('| VGG-M |') == 1 and '| VGG-M | 1,683 | 0.78 |' in cost_block
+
+
+def test_a_config_that_this_machine_cannot_train_has_no_hours(tmp_path, capsys):
+    """'about inf hours' would wait for a machine with more time, not with more memory."""
+
+    def too_large(settings, folder):
+        return cost(settings, folder)._replace(hours=math.inf)
+
+    with pytest.raises(UserError, match='the reference, is not run here .too large for'):
+        leaderboard.leaderboard(
+            dict(list(CONFIGS.items())[1:]), tmp_path / 'large', LIMITS, train, too_large
+        )
+    printed = capsys.readouterr().out
+    assert 'MFLOPs a clip, too large for this machine' in printed and ' inf' not in printed
 
 
 @pytest.mark.parametrize('clips', [48, 24])

@@ -80,6 +80,8 @@ def test_a_plan_without_room_is_left_out_with_a_line(capsys):
     chosen = settled(found, measure, runs=26, epochs=10**6)
     assert tried == [26, 4, 1]  # 16 of 26 need at least 1.8 times the memory
     assert chosen.at_once == 4
+    assert chosen.why.count('too large') == 2 and 'inf' not in chosen.why
+    assert plan.load_cached({'runs': 26}) == chosen
     lines = capsys.readouterr().out.splitlines()
     assert '26 at once' in lines[0] and '3 times' in lines[0]
     assert '16 at once' in lines[1] and 'left out' in lines[1]
@@ -96,6 +98,21 @@ def test_a_plan_that_does_not_compile_is_left_out_with_a_line(capsys):
 
     assert settled(found, measure, runs=2, epochs=10**6).lowering == 'matmul'
     assert 'no tiles' in capsys.readouterr().out.splitlines()[0]
+    # the same error of a GPU that is busy for a moment must not rule a plan out for ever
+    assert plan.load_cached({'runs': 2}) is None
+    assert plan.load_cached({'runs': 2, 'epochs': 10**6}) is None
+
+
+def test_no_plan_at_all_is_one_line():
+    """The first candidate began to train, and failed again after minutes of compiling."""
+    found = [plan.Plan('matmul', 4, 1, ''), plan.Plan('matmul', 1, 1, '')]
+
+    def measure(candidate):
+        raise plan.TooLarge(20.0)
+
+    with pytest.raises(plan.NoPlan, match='4 at once on 1 device: too large.*lower') as error:
+        settled(found, measure, runs=4, epochs=10)
+    assert 'inf' not in str(error.value)
 
 
 def test_a_plan_must_fit_all_hosts(monkeypatch):
@@ -116,7 +133,7 @@ def test_a_plan_must_fit_all_hosts(monkeypatch):
         return [text, json.dumps(of_another[at_once[-1]])]
 
     monkeypatch.setattr(hosts, 'texts', texts)
-    seconds = plan.benchmark(found, measure, runs=8, epochs=10**6)
+    seconds, _ = plan.benchmark(found, measure, runs=8, epochs=10**6)
     assert [seconds[each] for each in found] == [math.inf, math.inf, 8.0]
     assert at_once == [4, 1]  # 2 of 4 need at least 1.5 times the memory
 
