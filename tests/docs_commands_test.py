@@ -89,7 +89,10 @@ class Desk:
             return True
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.parts[:1] == ('runs',) and len(path.parts) == 2 and '*' not in name:
-            config = path.name if path.name in config_files.listed() else ANY_RUN
+            base, _, variants = path.name.partition('-')
+            config = ANY_RUN
+            if base in config_files.listed():
+                config = f'{base}:{variants}' if variants else base
             self.train((f'--config={config}',), name)
         elif path.suffix in ('.mp4', '.avi'):
             path.parent.mkdir(parents=True, exist_ok=True)
