@@ -174,7 +174,9 @@ def row(
 ) -> str:
     """Return a line of the table; shares are of each round's peak, the median of the rounds."""
     medians = {name: statistics.median(values) for name, values in rounds.items()}
-    best = min((name for name in rounds if name != 'engine'), key=medians.__getitem__)
+    # a way that was too slow for later rounds cannot be compared round by round
+    complete = [name for name in rounds if len(rounds[name]) == len(rounds['engine'])]
+    best = min((name for name in complete if name != 'engine'), key=medians.__getitem__)
     ratios = [theirs / ours for theirs, ours in zip(rounds[best], rounds['engine'], strict=True)]
     cells = [network, shape, *(f'{value:.3g}' for value in medians.values()), best]
     cells.append(f'{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})')

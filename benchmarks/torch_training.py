@@ -66,6 +66,7 @@ class Processes:
             share = replace(work, folds=work.folds[number::count])
             process = context.Process(target=_serve, args=(there, make, share), daemon=True)
             process.start()
+            there.close()  # so that the pipe ends with the process
             self.members.append((process, here))
         self._wait()
 
