@@ -229,7 +229,7 @@ DISTRIBUTED = 'distributed'
 HOST_FLAGS = {'coordinator': 'HOST:PORT', 'hosts': 'COUNT', 'host': 'INDEX'}
 MOST_HOSTS = 4096
 COMMON = ('workdir', DISTRIBUTED, *HOST_FLAGS)  # flags that are of no single verb
-HOSTS = ('join_hosts', 'leave_hosts')
+JOIN_AND_LEAVE = ('join_hosts', 'leave_hosts')
 KINDS = {bool: 'True or False', int: 'a whole number', float: 'a number', tuple: 'numbers'}
 HELP = {'--help', '-h', 'help'}
 PRINTING = {*HELP, '--version', '--print_config'}  # print, and run nothing
@@ -418,7 +418,7 @@ def _run_on_hosts(command, arguments):
     supervisor.start(command.hosts[0])
     with quiet.loading():
         function = entries.loaded(VERBS[command.verb].function)
-        join, leave = (entries.loaded(f'mer_jax.experiment.run:{name}') for name in HOSTS)
+        join, leave = (entries.loaded(f'mer_jax.experiment.run:{name}') for name in JOIN_AND_LEAVE)
     host = join(*command.hosts)
     supervisor.joined(host)
     with supervisor.silent(host > 0):

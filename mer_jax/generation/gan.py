@@ -51,7 +51,7 @@ def learner(settings: sections.Gan, *, classes: int, channels: int, lowering: st
             (one-sided label smoothing, Salimans et al. 2016; 0: off).
         classes: K.
         channels: number of channels of the images.
-        lowering: how convolutions are computed, 'matmul' or 'native'.
+        lowering: how convolutions are computed; see models/layers.py.
 
     Raises:
         UserError: the size is not a multiple of 8.

@@ -354,7 +354,8 @@ class Train:
     lowering: str = field(
         'auto',
         'How convolutions are computed: as matrix products (matmul), by the library (native), or '
-        'for a GPU, by sums and products of shifted images (shifted); auto: measured.',
+        'for a GPU, by the library with the gradient of a kernel as one product (shifted; STSTNet '
+        'sums shifted images); auto: measured.',
         choices=('auto', 'matmul', 'native', 'shifted'),
     )
     devices: int = field(
