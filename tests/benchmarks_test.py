@@ -56,6 +56,7 @@ def test_every_benchmark_is_listed():
     assert {path.stem for path in FOLDER.glob('*.py')} == {*FIGURES} | SHARED | ELSEWHERE
 
 
+@pytest.mark.docs
 @pytest.mark.parametrize('name', FIGURES)
 def test_a_benchmark_runs(name, tiny_data, undrawn, tmp_path, monkeypatch, capsys):
     """It is run by hand once in months: without this, each renaming would break it unseen."""
