@@ -287,7 +287,9 @@ def raised(v: np.ndarray) -> np.ndarray:
     moved = []
     for flow in v:
         up = -centred(flow)[..., 0]
-        means = [np.mean([up[box].mean() for box in boxes]) for boxes in (BROWS, CORNERS, CHIN)]
+        means = []
+        for boxes in (BROWS, CORNERS, CHIN):
+            means.append(np.mean([up[box].mean() for box in boxes]))
         moved.append(means)
     return np.array(moved)
 

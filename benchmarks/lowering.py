@@ -450,10 +450,10 @@ def turns(loop_line: Line) -> int:
 
 def size(shape: str) -> int:
     """Return the bytes of an array or of a tuple of arrays, as 'f32[68,3]'."""
-    return sum(
-        BYTES.get(kind, 0) * math.prod(int(side) for side in sides.split(',') if side)
-        for kind, sides in re.findall(r'([a-z]+\d*)\[([\d,]*)\]', shape)
-    )
+    total = 0
+    for kind, sides in re.findall(r'([a-z]+\d*)\[([\d,]*)\]', shape):
+        total += BYTES.get(kind, 0) * math.prod(map(int, filter(None, sides.split(','))))
+    return total
 
 
 # The table.

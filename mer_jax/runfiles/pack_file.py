@@ -15,7 +15,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from mer_jax import bounded
-from mer_jax.errors import UserError
+from mer_jax.errors import UserError, first_line
 from mer_jax.evaluation.calibration import Calibrated
 from mer_jax.runfiles import reading, results, shapes, writing
 
@@ -148,7 +148,7 @@ def write(path: Path, header: PackHeader, tensors: Tensors) -> None:
         try:
             save_file(tensors, file.name, metadata)
         except SafetensorError as error:
-            raise UserError(f'{path}: cannot be written ({_line(error)})') from None
+            raise UserError(f'{path}: cannot be written ({first_line(error)})') from None
 
 
 def read_header(path: str | Path) -> PackHeader:
@@ -208,7 +208,7 @@ def _tensor(path, file, name, members):
             raise ValueError('it holds NaN or infinity')
     except Exception as error:  # a type that numpy lacks makes the library raise anything
         raise UserError(
-            f'{path}: tensor {name!r} cannot be read ({_line(error)}); {REMEDY}'
+            f'{path}: tensor {name!r} cannot be read ({first_line(error)}); {REMEDY}'
         ) from None
     return tensor
 
@@ -233,7 +233,9 @@ def _opened(path) -> Iterator:
     except FileNotFoundError:
         raise UserError(f'{path}: no such file') from None
     except (SafetensorError, ValueError, OSError, MemoryError) as error:
-        raise UserError(f'{path}: cannot be read as a pack ({_line(error)}); {REMEDY}') from None
+        raise UserError(
+            f'{path}: cannot be read as a pack ({first_line(error)}); {REMEDY}'
+        ) from None
     with handle as file:
         yield file
 
@@ -254,9 +256,5 @@ def _parsed(path, text):
         if not isinstance(content, dict):
             raise ValueError('no dictionary')
     except (ValueError, RecursionError) as error:
-        raise UserError(f'{path}: its header is damaged ({_line(error)}); {REMEDY}') from None
+        raise UserError(f'{path}: its header is damaged ({first_line(error)}); {REMEDY}') from None
     return content
-
-
-def _line(error):
-    return str(error).strip().split('\n')[0][:200]

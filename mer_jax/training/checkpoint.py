@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from mer_jax.errors import UserError
+from mer_jax.errors import UserError, first_line
 from mer_jax.training import hosts
 from mer_jax.types import FoldState
 
@@ -123,7 +123,7 @@ def save(manager: ocp.CheckpointManager, epoch: int, states: FoldState) -> None:
         hosts.check_lost(error)
         raise UserError(
             f'{manager.directory}: the checkpoint of epoch {epoch} cannot be written '
-            f'({_reason(error)}); free space there, then give the same command again'
+            f'({first_line(error)}); free space there, then give the same command again'
         ) from error
     if first:
         try:
@@ -132,7 +132,7 @@ def save(manager: ocp.CheckpointManager, epoch: int, states: FoldState) -> None:
             hosts.check_lost(error.__cause__)
             raise UserError(
                 f'{manager.directory / str(epoch)} was just written and cannot be read again '
-                f'({_reason(error.__cause__)}); name a --workdir on another disk or path'
+                f'({first_line(error.__cause__)}); name a --workdir on another disk or path'
             ) from error
 
 
@@ -167,7 +167,7 @@ def restore(manager: ocp.CheckpointManager, epoch: int, shapes: FoldState) -> Fo
         hosts.check_lost(error)
         path = manager.directory / str(epoch)
         raise UserError(
-            f'{path} cannot be restored ({_reason(error)}); put it back from a copy, or delete '
+            f'{path} cannot be restored ({first_line(error)}); put it back from a copy, or delete '
             'that folder: its runs then train from the first epoch'
         ) from error
 
@@ -211,10 +211,6 @@ def read_runs(
             states = restore(manager, epoch, of_group)._replace(opt_state=())
         read.append(jax.tree.map(lambda leaf, wanted=wanted: np.asarray(leaf)[wanted], states))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *read)
-
-
-def _reason(error):
-    return str(error).strip().split('\n')[0][:200]
 
 
 def _checksum(states):

@@ -18,7 +18,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from mer_jax import supervisor
-from mer_jax.errors import UserError
+from mer_jax.errors import UserError, first_line
 
 Tree = TypeVar('Tree')  # an array, or tuples and dictionaries of arrays
 Value = TypeVar('Value')  # what JSON can hold
@@ -67,11 +67,11 @@ def join(address: Address) -> None:
     except (RuntimeError, ValueError, OSError, KeyError) as error:
         if given:
             raise UserError(
-                f'--coordinator={address.coordinator}: {_first_line(error)}; allowed: the name of '
+                f'--coordinator={address.coordinator}: {first_line(error)}; allowed: the name of '
                 'the first host, and a port that is free there'
             ) from error
         raise UserError(
-            f'--distributed: no cluster was found ({_first_line(error)}); start it by SLURM (srun) '
+            f'--distributed: no cluster was found ({first_line(error)}); start it by SLURM (srun) '
             'or Open MPI (mpirun), or give --coordinator=HOST:PORT --hosts=COUNT --host=INDEX'
         ) from error
 
@@ -274,7 +274,3 @@ def _local(array):
 
 def _unchanged(tree):
     return tree
-
-
-def _first_line(error):
-    return str(error).strip().split('\n')[0][:200]

@@ -20,7 +20,7 @@ import jax
 import psutil
 
 from mer_jax import bounded, machine
-from mer_jax.errors import UserError
+from mer_jax.errors import UserError, first_line
 from mer_jax.runfiles import writing
 from mer_jax.runfiles.plan import Plan
 from mer_jax.training import hosts
@@ -281,7 +281,7 @@ def _tried(measure, plan):
         return 0.0, error.share, str(error)
     except jax.errors.JaxRuntimeError as error:
         # The compiler may have no program for this form, but one for another candidate.
-        return 0.0, 0.0, str(error).strip().split('\n')[0][:200] or 'failed'
+        return 0.0, 0.0, first_line(error) or 'failed'
 
 
 def _of_all_hosts(tried):

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from mer_jax.errors import UserError
+from mer_jax.errors import UserError, first_line
 from mer_jax.runfiles import files
 from mer_jax.runfiles.plan import Plan
 from mer_jax.training import (
@@ -309,7 +309,7 @@ def within_memory(plan: Plan, folder: Path, *, batch: str) -> Iterator[None]:
     except jax.errors.JaxRuntimeError as error:
         if not _is_out_of_memory(error):
             raise
-        reason = str(error).strip().split('\n')[0][:200]
+        reason = first_line(error)
         begun = any((folder / files.CHECKPOINTS).glob('group_*/[0-9]*'))
         elsewhere = ', in another --workdir' if begun else ''
         raise UserError(
