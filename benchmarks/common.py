@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import optax
 
 import mer_jax as mj
 from benchmarks import sizes
@@ -14,7 +13,7 @@ from mer_jax import models
 from mer_jax.data.arrays import Dataset
 from mer_jax.folds.splits import Splits
 from mer_jax.runfiles.metrics_log import MetricsLog
-from mer_jax.settings.sections import Alignment
+from mer_jax.settings.sections import Alignment, Train
 from mer_jax.training import learners, modules, scaling
 from mer_jax.types import Learner
 
@@ -60,14 +59,17 @@ def learner(network: str) -> modules.Supervised:
     its heads' losses.
     """
     has_dropout = 'dropout' in models.NETWORKS.get(network, models.NETWORKS['cnn3d']).options
-    options, optimizer = {'dropout': 0.0} if has_dropout else {}, optax.adam(1e-4)
+    options, settings = {'dropout': 0.0} if has_dropout else {}, Train(learning_rate=1e-4)
     if network in sizes.REGIONAL:
         options = sizes.REGIONAL[network] | dict.fromkeys(DROPOUTS, 0.0)
-        network, optimizer = 'dual_branch', optax.adamw(1e-4, weight_decay=1e-5)
+        settings = Train(optimizer='adamw', learning_rate=1e-4, weight_decay=1e-5)
+        network = 'dual_branch'
     if network in sizes.CLIPS:
         options = {'width': sizes.CLIPS[network], 'dropout': 0.0, 'dropout_dense': 0.0}
         network = 'cnn3d'
-    recipe = mj.supervised(models.make(network, classes=3, lowering='matmul', **options), optimizer)
+    model = models.make(network, classes=3, lowering='matmul', **options)
+    optimizer = learners.optimizer(settings, steps=1)  # as a run makes it; its rate is constant
+    recipe = mj.supervised(model, optimizer)
     if network == 'dual_branch':
         return Regional(**vars(recipe))
     return recipe
