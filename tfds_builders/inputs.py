@@ -21,9 +21,10 @@ from tfds_builders.clip import Clip
 FACE = 128  # side of the face crop, as of the synthetic faces
 SAMER = 224  # of the magnified face: what the dual-branch network takes
 SPOTTING = 75  # of the flow of every frame: what the spotting networks take
-# how an apex that nobody annotated is estimated: the largest mean of the input's own flow, or the
-# cheaper flow.apex
-APEX_BY = ('mean', 'registered')
+# How an apex that nobody annotated is estimated: by flow.apex, or by the largest mean of the flow
+# that the input has, the default of earlier versions. On drawn clips `registered` is nearer to the
+# truth, and a build takes a fifth of the time (docs/benchmarks.md).
+APEX_BY = ('registered', 'mean')
 COMMON = {
     'optical_flow': ('tvl1', 'farneback', 'dis'),
     'scale_step': ('0.5', '0.8'),
@@ -119,11 +120,11 @@ def make(
     for name in ('frames', 'cropped', 'depth'):
         del annotation[name]
     provenance = {'input': kind, **options, 'opencv': cv2.__version__}
-    # Records without colours, and those by the first estimate, keep the bytes that they had before
+    # Records without colours, and those by the older estimate, keep the bytes that they had before
     # these settings.
     if provenance.get('key_frames') == KEY_FRAMES[0]:
         del provenance['key_frames']
-    if not estimated or provenance.get('apex_by') == APEX_BY[0]:
+    if not estimated or provenance.get('apex_by') == 'mean':
         provenance.pop('apex_by', None)
     if detector:
         provenance['detector'] = detector.name
@@ -295,7 +296,7 @@ def _estimated_apex(clip, paths, cut, options):
     """The frame in which the face has moved most since the onset."""
     numbers = _after_onset(clip, paths)
     crops = map(cut, numbers)
-    if options.get('apex_by', APEX_BY[0]) == 'registered':
+    if options['apex_by'] == 'registered':
         return numbers[flow.apex(cut(clip.onset), crops)]
     method = options.get('optical_flow', 'tvl1')
     return numbers[flow.strongest(cut(clip.onset), crops, method=method, steady=True)]

@@ -28,9 +28,6 @@ import tqdm
 from mer_jax.errors import UserError
 from tfds_builders.clip import Clip
 
-# Without an apex, flow is computed from the onset to every frame, in place of two flows in all: on
-# one core 42 frames took 17 times as long, 43 frames 21 times, 31 frames 14 times (drawn faces).
-_SLOWER_BY_FRAME = 0.45
 _FEW = 8  # clips that one process computes sooner than others have started
 Job = TypeVar('Job')
 Result = TypeVar('Result')
@@ -66,8 +63,6 @@ def compute(
     typical = waiting.pop(len(waiting) // 2)
     if processes > 1 and len(waiting) > _FEW:
         _refuse_unguarded_script()
-    if progress:
-        _announce_estimates(title, clips)
     start = time.perf_counter()
     files[typical.clip] = compute_file(typical)
     seconds = 0.0 if resumed else time.perf_counter() - start
@@ -184,20 +179,6 @@ def _announce(title, duration, clips, needed):
     print(
         f'{title}: {len(clips)} clips, {_frames(clips)} frames; {duration}, at most '
         f'{max(needed, 1e6) / 1e6:.0f} MB',
-        file=sys.stderr,
-        flush=True,
-    )
-
-
-def _announce_estimates(title, clips):
-    """Says before the work that clips without an apex take long."""
-    lengths = sorted(len(clip.frames) for clip in clips if clip.apex < 0)
-    if not lengths:
-        return
-    times = max(round(_SLOWER_BY_FRAME * lengths[len(lengths) // 2]), 1)
-    print(
-        f'{title}: {len(lengths)} of {len(clips)} clips have no apex, which is estimated from the '
-        f'flow of all frames; that takes about {times} times as long as a clip with an apex',
         file=sys.stderr,
         flush=True,
     )

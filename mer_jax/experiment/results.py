@@ -32,6 +32,7 @@ from mer_jax.settings import sections
 from mer_jax.spotting import score as spotting_score
 from mer_jax.training import held_out, metrics_log
 from mer_jax.types import Folds
+from tfds_builders import inputs as builder_inputs
 
 
 class Finished(NamedTuple):
@@ -97,6 +98,7 @@ def about_data(name: str, data: loading.Data, chosen: Plan | None) -> dict[str, 
             'name': name,
             'labels': data.labels,
             'editions': list(data.editions),
+            'apex_by': builder_inputs.APEX_BY[0],
             'fingerprint': data.fingerprint,
             'dropped': len(data.dropped),
         },

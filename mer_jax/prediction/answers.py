@@ -72,8 +72,8 @@ def opened(path: str, fold: str = '') -> Model:
         raise UserError(f'--model={path}: it spots apexes; allowed: a run that recognises classes')
     title = model.members[0][0] if fold else ''
     data_set = title.rpartition('/')[0]
-    editions = model.facts.get('data', {}).get('editions', ())
-    return Model(model, records.recipe(model.settings, data_set, editions), path, title)
+    recipe = records.recipe(model.settings, data_set, model.facts.get('data', {}))
+    return Model(model, recipe, path, title)
 
 
 def with_detector(model: Model, path: str) -> Model:

@@ -6,7 +6,8 @@ model saw in training is what it sees here. Settings of the run decide everythin
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -39,6 +40,7 @@ from tfds_builders.precomputed_flow.precomputed_flow_dataset_builder import HEIG
 EVERY = ('video', 'spotting')  # inputs that are computed of every frame of a clip
 DEPTH = 16  # frames in memory are bytes already
 FIELD = 'field'  # in a record: flow from onset to apex in pixels of the crop
+OLDER_APEX_BY = 'mean'  # of runs whose results do not say how missing apexes are estimated
 NOBODY = 'whole frame'  # crop of a frame without a face
 # {data set that is no release: what differs from the defaults of a release, by input}
 DRAWN = {
@@ -135,13 +137,16 @@ class Recipe(NamedTuple):
         return (*self.warnings, other[cropped].format(name=self.source.name))
 
 
-def recipe(settings: Settings, data_set: str = '', editions: Sequence[str] = ()) -> Recipe:
+def recipe(
+    settings: Settings, data_set: str = '', about: Mapping[str, Any] = MappingProxyType({})
+) -> Recipe:
     """Return how the inputs of a model are computed from frames.
 
     Args:
         settings: of the run.
         data_set: of several that it was trained on, the one whose settings count; '': the first.
-        editions: of the run's results; for a table of the user they say what its frames show.
+        about: `data` of the run's results. Its `editions` say what the frames of a user's table
+            show; its `apex_by` says how missing apexes were estimated where data.name does not.
 
     Raises:
         UserError: the weights of the learned magnifier are not named.
@@ -167,6 +172,8 @@ def recipe(settings: Settings, data_set: str = '', editions: Sequence[str] = ())
         warnings.append(nearest.why)
     else:
         options = tfds_builders.release_options(source.name)
+    if 'apex_by=' not in source.name:
+        options['apex_by'] = about.get('apex_by', OLDER_APEX_BY)
     if options.get('magnifier') == 'magnet' and not data.magnet:
         raise UserError(
             f'data.name is {data.name!r} and data.magnet is empty: the weights of the learned '
@@ -187,6 +194,7 @@ def recipe(settings: Settings, data_set: str = '', editions: Sequence[str] = ())
     releases = [each.name for each in counted if each.release not in NEAREST]
     crops = frozenset(map(tfds_builders.takes_crops, releases)) - {None}
     if labels.OWN in {each.release for each in counted}:
+        editions = about.get('editions', ())
         shown = {edition.removeprefix(f'{labels.OWN} ') for edition in editions}
         crops |= {layout.SHOWN[edition] for edition in shown & layout.SHOWN.keys()}
     return Recipe(source, kind, options, stored, rule, points, crops, tuple(warnings))

@@ -40,7 +40,8 @@ def opened(path: str, fold: str = '') -> Spotter:
     task = model.settings.data.task
     if not TASKS[task].by_frame:
         raise UserError(f'--spotter={path}: its data.task is {task}; allowed: a spotting run')
-    return Spotter(model, records.recipe(model.settings))
+    about = model.facts.get('data', {})
+    return Spotter(model, records.recipe(model.settings, about=about))
 
 
 def with_apex(

@@ -56,9 +56,26 @@ def test_a_fold_has_the_crop_of_its_data_set():
 def test_a_run_on_a_table_says_whether_its_frames_were_cropped(edition, warned):
     """A renamed edition, or one of an earlier build, would warn of no other crop any more."""
     own = settings(**{'data.name': 'frames_csv/flow'})
-    recipe = records.recipe(own, editions=[f'frames_csv {edition}'])
+    recipe = records.recipe(own, about={'editions': [f'frames_csv {edition}']})
     assert (recipe.warnings_for(True) != recipe.warnings) == warned
     assert (recipe.warnings_for(False) != recipe.warnings) != warned
+
+
+@pytest.mark.parametrize(
+    ('name', 'about', 'expected'),
+    [
+        ('smic/flow', {'apex_by': 'registered'}, 'registered'),
+        ('smic/flow', {}, 'mean'),
+        ('smic/flow,apex_by=registered', {}, 'registered'),
+        ('smic/flow,apex_by=mean', {'apex_by': 'registered'}, 'mean'),
+        ('precomputed_flow', {'apex_by': 'registered'}, 'registered'),
+        ('synthetic_faces', {}, 'mean'),
+    ],
+)
+def test_a_missing_apex_is_estimated_as_when_the_run_was_trained(name, about, expected):
+    """A run of an earlier version would take other frames of a new clip than it did."""
+    run = settings(**{'data.name': name})
+    assert records.recipe(run, about=about).options['apex_by'] == expected
 
 
 def test_uncropped_frames_are_not_said_to_be_taken_whole():

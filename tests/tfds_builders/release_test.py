@@ -30,7 +30,7 @@ from mer_jax.preprocess.synthetic import clips
 from mer_jax.settings.sections import Data
 from tests.preprocess.face_test import eyes_of, scene
 from tests.support.fake_raw import casme2, casme_squared, samm, smic
-from tfds_builders import build, inputs, workers
+from tfds_builders import build, inputs, release, workers
 from tfds_builders.audit import Row, summary
 from tfds_builders.clip import Clip
 
@@ -274,8 +274,8 @@ def record_of(paths, options, kind='samer'):
 
 
 def test_the_setting_apex_by_says_how_a_missing_apex_is_estimated():
-    """The cheaper estimate would be used unasked, or a record would not say that it was made by
-    it.
+    """The older, slower estimate would be used unasked, or a record would not say by which it was
+    made.
     """
     drawing = clips.make(0, 2, 0, 'happiness', clips.person(0, 2), varied=True)
     shown = drawing.frames[drawing.onset - drawing.first_frame :: 6]
@@ -291,15 +291,27 @@ def test_the_setting_apex_by_says_how_a_missing_apex_is_estimated():
     wanted = {'registered': flow.apex(onset, others)}
     wanted['mean'] = flow.strongest(onset, others, method='dis', steady=True)
     assert wanted['mean'] != wanted['registered']
-    assert inputs.APEX_BY[0] == 'mean'
+    assert inputs.APEX_BY[0] == 'registered'
     for way, index in wanted.items():
         record = make(clip, options={'apex_by': way, 'optical_flow': 'dis'})
         assert record['apex'] == 2 + index
-        # the bytes of records by the first way are those of builds before this setting
+        # the bytes of records by the older way are those of builds before this setting
         named = json.loads(record['provenance']).get('apex_by', 'mean')
         assert named == way and ('apex_by' in record['provenance']) == (way == 'registered')
     known = make(clip._replace(apex=2), options={'apex_by': 'registered'})
     assert 'apex_by' not in known['provenance'], 'nothing was estimated'
+
+
+@pytest.mark.parametrize(('apex_by', 'times'), [('mean', 18), ('registered', 3)])
+def test_the_start_tells_what_a_missing_apex_costs(apex_by, times, capsys):
+    """Twenty clips without an apex took an hour in place of minutes, and nothing said why."""
+    known = Clip('c', 's', 'smic', 'x', '', False, 1, 2, 3, 'annotated', 0, True, ((1, 1),))
+    release.announce_estimates('t', [known] * 6, apex_by)
+    assert not capsys.readouterr().err
+    long = known._replace(apex=-1, frames=((1, 1),) * 40)
+    release.announce_estimates('t', [long] * 4 + [known] * 6, apex_by)
+    said = capsys.readouterr().err
+    assert '4 of 10 clips have no apex' in said and f'about {times} times as long' in said
 
 
 def test_a_detector_finds_the_eyes_in_place_of_haar(tmp_path, monkeypatch):

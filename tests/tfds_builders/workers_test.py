@@ -152,20 +152,6 @@ def test_the_start_tells_time_and_disk(tmp_path, capsys):
     assert 'casme2/flow: 10 clips, 30 frames; about' in capsys.readouterr().err
 
 
-def test_the_start_tells_what_a_missing_apex_costs(tmp_path, capsys):
-    """Twenty clips without an apex took an hour in place of minutes, and nothing said why."""
-    with_apex = clips(tmp_path)
-    frames = tuple((number, with_apex[0].frames[0][1]) for number in range(1, 41))
-    long = [clip._replace(apex=-1, frames=frames) for clip in with_apex[:4]]
-    for made, words in ((with_apex, ''), (long + with_apex[4:], '4 of 10 clips have no apex')):
-        workers.compute(
-            record, made, tmp_path / words, settings='', processes=1, title='t', progress=True
-        )
-        said = capsys.readouterr().err
-        assert words in said and ('have no apex' in said) == bool(words)
-        assert ('18 times as long' in said) == bool(words)
-
-
 SCRIPT = """
 import sys
 from pathlib import Path

@@ -11,6 +11,6 @@ from tfds_builders.casme import layout
 class Builder(release.ReleaseBuilder):
     """See README.md beside this file: where to apply, what to unpack where, what comes out."""
 
-    VERSION = tfds.core.Version('1.0.0')
+    VERSION = tfds.core.Version('2.0.0')
     MANUAL_DOWNLOAD_INSTRUCTIONS = layout.INSTRUCTIONS
     LAYOUT = layout

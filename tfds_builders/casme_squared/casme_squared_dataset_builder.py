@@ -16,7 +16,7 @@ from tfds_builders.release_config import Config
 class Builder(release.ReleaseBuilder):
     """See README.md beside this file: where to apply, what to unpack where, what comes out."""
 
-    VERSION = tfds.core.Version('2.0.0')
+    VERSION = tfds.core.Version('3.0.0')
     MANUAL_DOWNLOAD_INSTRUCTIONS = layout.INSTRUCTIONS
     LAYOUT = layout
     BUILDER_CONFIGS = [

@@ -11,7 +11,7 @@ from tfds_builders.fourdme import layout
 class Builder(release.ReleaseBuilder):
     """See README.md beside this file: where to apply, what to unpack where, what comes out."""
 
-    VERSION = tfds.core.Version('1.0.0')
+    VERSION = tfds.core.Version('2.0.0')
     MANUAL_DOWNLOAD_INSTRUCTIONS = layout.INSTRUCTIONS
     LAYOUT = layout
     COLOUR = False
