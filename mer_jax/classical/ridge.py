@@ -9,13 +9,14 @@ groups of training subjects.
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
 
 from mer_jax.classical import svm, threads
-from mer_jax.classical.svm import NEVER, NOBODY, Choice, Clips, Decisions, Svm
+from mer_jax.classical.svm import NEVER, Choice, Clips, Decisions, Svm
 from mer_jax.settings import sections
 from mer_jax.types import Folds, Samples
 
@@ -88,7 +89,10 @@ def decide(
     grid = svm.choices(of_regressions(settings))
     uf1, inner = np.full(len(grid), np.nan), None
     if len(grid) > 1 or nested:
-        rows, inner = _inner_scores(clips, train, grid, settings, seed=seed)
+        score = partial(scores_of, clips, choices=grid, scale=settings.scale)
+        rows, inner = svm.scores_by_groups(
+            clips, train, score, folds=settings.inner_folds, seed=seed
+        )
         uf1 = svm.uf1_of_choices(inner, clips.label[rows])
     best = np.argsort(-uf1, kind='stable')[: settings.top_k]
     rows = np.concatenate([train, test])
@@ -167,24 +171,6 @@ def fitted_scores(clips: Clips, rows: np.ndarray, fitted: Regressions, *, scale:
                 _, kernel = svm.kernels(inner_products, choice.kernel, choice.gamma)
                 total[place] += (kernel @ fitted.duals[place][number]).reshape(total.shape[1:])
     return _of_classes(total, fitted.present, clips).mean(0).astype(np.float32)
-
-
-def _inner_scores(clips, train, grid, settings, *, seed):
-    """Predict training rows by each choice, as svm.py does.
-
-    Returns:
-        int[n], the training rows that have a subject; their scores float64[len(grid), n, K].
-    """
-    generated = train[clips.subject[train] == NOBODY]
-    train = train[clips.subject[train] != NOBODY]
-    label, subject = clips.label[train], clips.subject[train]
-    scores = np.zeros((len(grid), len(train), clips.classes))
-    for kept, left_out in svm.inner_splits(label, subject, settings.inner_folds, seed=seed):
-        inner_train = np.concatenate([train[kept], generated])
-        scores[:, left_out] = scores_of(
-            clips, inner_train, train[left_out], grid, scale=settings.scale
-        )
-    return train, scores
 
 
 def scores_of(

@@ -8,6 +8,7 @@ width are chosen by an inner cross-validation, which leaves out groups of traini
 import itertools
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -364,7 +365,8 @@ def decide(
         train = np.concatenate([train, np.arange(len(clips.label) - clips.drawn, len(clips.label))])
     uf1, inner = np.full(len(grid), np.nan), None
     if len(grid) > 1 or nested:
-        rows, inner = _inner_scores(clips, train, grid, settings, seed=seed)
+        score = partial(_scores_of, clips, grid=grid, scale=settings.scale)
+        rows, inner = scores_by_groups(clips, train, score, folds=settings.inner_folds, seed=seed)
         uf1 = uf1_of_choices(inner, clips.label[rows])
     # Of choices with equal UF1 the first one: the widest kernel, then the lowest cost.
     best = np.argsort(-uf1, kind='stable')[: settings.top_k]
@@ -429,30 +431,44 @@ def choices(settings: sections.Head | sections.Detectors, *, drawn: bool = False
     return [choice._replace(drawn=weight) for choice in grid for weight in weights]
 
 
-def _inner_scores(clips, train, grid, settings, *, seed):
+def scores_by_groups(
+    clips: Clips,
+    train: np.ndarray,
+    score: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    *,
+    folds: int,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
     """Predict training rows by each choice, in a cross-validation.
 
     An inner fold leaves out a group of training subjects. Generated images and drawn faces have no
     subject: they train in every inner fold and are not predicted.
 
+    Args:
+        clips: features and labels of all clips.
+        train: int[n], training rows of the fold.
+        score: (rows that train, rows to predict) -> [C, m, K], scores of m rows by C choices.
+        folds: inner folds.
+        seed: of their draw.
+
     Returns:
-        int[n], the training rows that have a subject; their scores float32[len(grid), n, K].
+        int[n'], the training rows that have a subject; their scores [C, n', K].
     """
     generated = train[clips.subject[train] == NOBODY]
     train = train[clips.subject[train] != NOBODY]
-    label, subject = clips.label[train], clips.subject[train]
-    scores = np.zeros((len(grid), len(train), clips.classes), np.float32)
-    for kept, left_out in inner_splits(label, subject, settings.inner_folds, seed=seed):
-        inner_train = np.concatenate([train[kept], generated])
-        inner_test = train[left_out]
-        inner_products = products(
-            clips.blocks, inner_train, inner_test, scale=settings.scale, drawn=clips.drawn
-        )
-        for number, choice in enumerate(grid):
-            scores[number, left_out], _ = _fit(
-                inner_products, clips, inner_train, inner_test, choice
-            )
-    return train, scores
+    splits = inner_splits(clips.label[train], clips.subject[train], folds, seed=seed)
+    parts = []
+    for kept, left_out in splits:
+        parts.append(score(np.concatenate([train[kept], generated]), train[left_out]))
+    order = np.argsort(np.concatenate([left_out for _, left_out in splits]))
+    return train, np.concatenate(parts, axis=1)[:, order]
+
+
+def _scores_of(clips, train, test, grid, *, scale):
+    """float32[len(grid), m, K]: fit SVMs by each choice, and predict test rows."""
+    inner_products = products(clips.blocks, train, test, scale=scale, drawn=clips.drawn)
+    fitted = [_fit(inner_products, clips, train, test, choice) for choice in grid]
+    return np.array([scores for scores, _ in fitted], np.float32)
 
 
 def uf1_of_choices(scores: np.ndarray, label: np.ndarray) -> np.ndarray:
