@@ -90,7 +90,11 @@ def detectors(problem: Problem) -> Solution:
     scores, fitted = unit_svms.predict(
         *_arguments(problem), classes=len(units), drawn=problem.drawn
     )
-    return Solution(scores, (unit_svms.table(fitted, problem.folds, problem.titles, units),))
+    chosen = [of_run.detectors for of_run in fitted]
+    table = unit_svms.table(chosen, problem.folds, problem.titles, units)
+    # predictions.csv has the outputs; they are no features of clips
+    no_outputs = np.zeros((len(fitted), 0, len(units)), np.float32)
+    return Solution(scores, (table, unit_svms.arrays(no_outputs, fitted)))
 
 
 def _arguments(problem):

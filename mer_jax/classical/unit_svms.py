@@ -59,11 +59,6 @@ class Detected(NamedTuple):
     test: np.ndarray  # float32[m, A]
     fitted: Fitted
 
-    @property
-    def detectors(self) -> list[Detector]:
-        """Return what was fitted for each unit."""
-        return self.fitted.detectors
-
 
 class UnitSvm(NamedTuple):
     """The fitted SVM of one unit."""
@@ -82,7 +77,7 @@ def predict(
     *,
     classes: int,
     drawn: svm.Drawn | None = None,
-) -> tuple[np.ndarray, list[list[Detector]]]:
+) -> tuple[np.ndarray, list[Fitted]]:
     """Fit the detectors of all runs, and predict held-out rows.
 
     Args:
@@ -95,7 +90,7 @@ def predict(
         drawn: faces that train beside the clips; None for none.
 
     Returns:
-        Outputs float32[R, A], sorted as held_out.order says; and the detectors of each run.
+        Outputs float32[R, A], sorted as held_out.order says; and what each run fitted.
 
     Raises:
         UserError: features are not finite.
@@ -103,12 +98,12 @@ def predict(
     svm.refuse_not_finite(blocks, hidden)
     units = samples.extras['action_units']
 
-    def fit_run(run: int) -> tuple[np.ndarray, list[Detector]]:
+    def fit_run(run: int) -> tuple[np.ndarray, Fitted]:
         clips = svm.clips_of_run(blocks, hidden, samples, run, classes=classes)
         train, test = svm.rows_of_run(samples, folds, run)
         coded = with_drawn(Coded(clips.blocks, units, clips.subject), drawn)
         detected = fit_fold(coded, train, test, settings, seed=int(folds.seed[run]), nested=False)
-        return detected.test, detected.detectors
+        return detected.test, detected.fitted
 
     with threads.products_in_one_thread():
         return svm.over_runs(fit_run, folds, width=classes, title=TITLE)
@@ -172,7 +167,7 @@ def stored_outputs(
     train: np.ndarray,
     svms: Sequence[UnitSvms],
     blocks: Sequence[np.ndarray],
-    settings: sections.Detectors,
+    settings: sections.Head | sections.Detectors,
 ) -> np.ndarray:
     """Detect the units of new clips by SVMs as they were fitted.
 

@@ -95,11 +95,13 @@ class UnitSvms(NamedTuple):
 
 @dataclass(frozen=True)
 class DetectorArrays:
-    """detectors.npz: the detectors whose outputs are features of clips, as they were fitted."""
+    """detectors.npz: the detectors of a run, as they were fitted."""
 
     FILE: ClassVar[str] = files.DETECTOR_ARRAYS
 
-    outputs: np.ndarray  # float32[F, N, A], features that each run has of all clips
+    # float32[F, N, A], features that each run has of all clips; N is 0 where the outputs are those
+    # of the run itself, no features
+    outputs: np.ndarray
     svms: dict[tuple[int, int], UnitSvms]  # by (number of the run, rank from 1)
 
     def write(self, folder: str | Path) -> None:

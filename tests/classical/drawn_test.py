@@ -95,10 +95,10 @@ def test_drawn_units_weigh_as_if_they_were_there_so_often(weight, times, tmp_pat
     coded = unit_svms.with_drawn(coded, DRAWN._replace(units=faces))
     settings = Head('svm', cost=(3.0,), gamma=(0.1,), drawn_weight=(weight,))
     detected = unit_svms.fit_fold(coded, TRAIN, TEST, settings, seed=0, nested=False)
-    first, second = detected.detectors
+    first, second = detected.fitted.detectors
     assert (first.clips, first.present, first.choice.drawn) == (23, 7, weight)
     assert (second.choice is None) == (times == 0), 'a unit that only drawn faces show'
-    table = unit_svms.table([detected.detectors], FOLDS, ['4'], ['AU1', 'AU2'])
+    table = unit_svms.table([detected.fitted.detectors], FOLDS, ['4'], ['AU1', 'AU2'])
     table.write(tmp_path)
     assert DetectorTable.read(tmp_path) == table
     # row 3 has its other unit known, so that the scale is fitted to it too

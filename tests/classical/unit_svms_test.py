@@ -65,7 +65,7 @@ def test_a_unit_has_the_svm_of_scikit_learn():
         np.testing.assert_allclose(
             detected.test[:, unit], wanted.decision_function(x[test]), atol=1e-3
         )
-        detector = detected.detectors[unit]
+        detector = detected.fitted.detectors[unit]
         assert detector.support_vectors == len(wanted[-1].support_)
         assert detector.present == clips.units[train, unit].sum() and detector.clips == len(train)
 
@@ -79,10 +79,10 @@ def test_a_unit_that_one_training_clip_shows_is_absent_and_listed(tmp_path):
     clips = clips._replace(units=always)
     detected = unit_svms.fit_fold(clips, train, test, ONE, seed=0, nested=False)
     assert (detected.test[:, 2:] < 0).all()
-    assert [each.choice is None for each in detected.detectors] == [False, False, True, True]
+    assert [each.choice is None for each in detected.fitted.detectors] == [False, False, True, True]
     samples, names = make_samples(subjects=3, clips=(2, 2, 2), size=2)
     folds, titles = protocols.make(samples, names, Protocol(), seeds=1)
-    table = unit_svms.table([detected.detectors] * 3, folds, titles, ['1', '2', '4', '12'])
+    table = unit_svms.table([detected.fitted.detectors] * 3, folds, titles, ['1', '2', '4', '12'])
     table.write(tmp_path)
     read = DetectorTable.read(tmp_path)
     assert read.unfitted() == {'4': 3, '12': 3} and len(read.rows) == 3 * UNITS
@@ -109,7 +109,7 @@ def test_rows_of_which_a_unit_is_unknown_take_no_part_in_its_svm():
         np.testing.assert_allclose(
             detected.test[:, unit], one.decision_function(scale.transform(x[test])), atol=1e-3
         )
-        assert detected.detectors[unit].clips == len(rows)
+        assert detected.fitted.detectors[unit].clips == len(rows)
 
 
 def test_training_rows_are_predicted_by_detectors_of_other_subjects():
@@ -141,7 +141,7 @@ def test_training_rows_are_predicted_by_detectors_of_other_subjects():
             f1 = [f1_score(units[known, unit], of_choice[:, unit] > 0) for unit in range(UNITS)]
             scores[gamma, cost] = np.mean(f1)
     best = max(scores, key=scores.get)
-    choice = detected.detectors[0].choice
+    choice = detected.fitted.detectors[0].choice
     assert (choice.gamma, choice.cost) == best and len(set(scores.values())) > 1
     rows = np.flatnonzero(clips.subject[train] != 6)
     np.testing.assert_allclose(detected.train[rows], outputs[best], atol=1e-3)
@@ -229,9 +229,9 @@ def test_outputs_of_the_best_choices_are_averaged(top_k):
     train, test = parted(clips, 2)
     several = replace(ONE, cost=(0.5, 20.0), gamma=(0.02,), inner_folds=3, top_k=top_k)
     detected = unit_svms.fit_fold(clips, train, test, several, seed=0, nested=False)
-    assert len(detected.detectors) == top_k * UNITS
+    assert len(detected.fitted.detectors) == top_k * UNITS
     single = []
-    for detector in detected.detectors[::UNITS]:
+    for detector in detected.fitted.detectors[::UNITS]:
         one = replace(ONE, cost=(detector.choice.cost,), gamma=(0.02,))
         single.append(unit_svms.fit_fold(clips, train, test, one, seed=0, nested=False).test)
     np.testing.assert_allclose(detected.test, np.mean(single, axis=0), atol=1e-6)
