@@ -153,7 +153,8 @@ VERBS = {
     'predict': Verb(
         'mer_jax.prediction.predict:run',
         'what a finished run, or a pack, says of new recordings: movement of the face, then the '
-        'class of the training data; videos, folders of frames, cameras, feature pictures',
+        'class of the training data, or action units; videos, folders of frames, cameras, feature '
+        'pictures',
         reads_config=False,
         folder='runs/predict',
         flags={

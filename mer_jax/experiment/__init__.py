@@ -36,7 +36,6 @@ class Task(NamedTuple):
     by_frame: bool = False  # whether a row is a frame of a clip
     # head.name -> 'module:function' of what predicts in place of a network (classical/heads.py)
     heads: dict[str, str] = {}
-    opens: bool = False  # whether predict, pack and export open a finished run
     needs: dict = {}  # setting -> the only value that it takes
     unused: dict = {}  # setting that it has no use for -> its value that is off
 
@@ -56,7 +55,6 @@ TASKS = {  # by data.task
             'ridge': 'mer_jax.classical.heads:ridges',
             'stack': 'mer_jax.classical.heads:stacks',
         },
-        opens=True,
     ),
     'action_units': Task(
         'mer_jax.experiment.build:units_of_clips',
@@ -94,7 +92,6 @@ TASKS = {  # by data.task
             'mer_jax.training.learners:spotting', options={'output': 'spotting.output'}
         ),
         by_frame=True,
-        opens=True,
         needs={
             'data.clip_normalise': False,
             'data.input_scaler': 'p995',
@@ -145,21 +142,6 @@ def check_by_class(task: str, verb: str) -> None:
         allowed = [name for name, entry in TASKS.items() if entry.by_class]
         raise UserError(
             f'{verb}, which data.task {task} does not have; allowed: {" or ".join(allowed)}; '
-            f'{KNOWING}'
-        )
-
-
-def check_opens(task: str, path: str) -> None:
-    """Refuse a run of a task that predict, pack and export do not know.
-
-    Args:
-        task: data.task of the run.
-        path: of the run.
-    """
-    if not TASKS[task].opens:
-        raise UserError(
-            f'{path}: its data.task is {task}, which predict, pack and export do not know; '
-            f'allowed: {" or ".join(name for name, entry in TASKS.items() if entry.opens)}; '
             f'{KNOWING}'
         )
 

@@ -1,4 +1,4 @@
-"""What a trained model says of a clip: first its movement, then the class of the training data."""
+"""What a trained model says of a clip: first its movement, then its class or action units."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from mer_jax.data import Record
 from mer_jax.errors import UserError
 from mer_jax.evaluation import calibration
 from mer_jax.experiment import TASKS
-from mer_jax.prediction import licences, looks, movement, records, trained
+from mer_jax.prediction import detected, licences, looks, movement, records, trained
 from mer_jax.prediction.clips import ClipFrames
 from mer_jax.prediction.records import FIELD, Recipe
 from mer_jax.prediction.trained import Trained
@@ -58,7 +58,7 @@ class Answer(NamedTuple):
 
 
 def opened(path: str, fold: str = '') -> Model:
-    """Open a run or a pack that recognises classes.
+    """Open a run or a pack that recognises classes or detects action units.
 
     Args:
         path: of the folder of a run, or of a pack.
@@ -68,8 +68,11 @@ def opened(path: str, fold: str = '') -> Model:
         UserError: there is no finished run, no such fold, or it spots apexes.
     """
     model = trained.open_trained(path, fold)
-    if not TASKS[model.settings.data.task].by_class:
-        raise UserError(f'--model={path}: it spots apexes; allowed: a run that recognises classes')
+    if TASKS[model.settings.data.task].by_frame:
+        raise UserError(
+            f'--model={path}: it spots apexes; allowed: a run that recognises classes, or detects '
+            'action units'
+        )
     title = model.members[0][0] if fold else ''
     data_set = title.rpartition('/')[0]
     recipe = records.recipe(model.settings, data_set, model.facts.get('data', {}))
@@ -121,6 +124,7 @@ def facts(model: Model, *, from_frames: bool, cropped: bool) -> ModelFacts:
     settings, results = model.trained.settings, model.trained.facts
     calibrated = model.trained.calibration
     kinds = kinds_of(settings)
+    detects_units = model.trained.learned is not None
     metrics = results.get('metrics', {})
     interval = results.get('intervals', {}).get('uf1')
     warnings = model.recipe.warnings_for(cropped) if from_frames else ()
@@ -131,7 +135,7 @@ def facts(model: Model, *, from_frames: bool, cropped: bool) -> ModelFacts:
         kind=' with '.join(kinds),
         fold=model.fold,
         members=len(model.trained.members),
-        classes=model.trained.classes,
+        classes=() if detects_units else model.trained.classes,
         data=settings.data.name,
         clips=results.get('clips', 0),
         subjects=results.get('subjects', 0),
@@ -147,6 +151,7 @@ def facts(model: Model, *, from_frames: bool, cropped: bool) -> ModelFacts:
         licence='; '.join(licence),
         fingerprint=results.get('data', {}).get('fingerprint', ''),
         warnings=warnings,
+        action_units=detected.facts_of(model.trained),
     )
 
 
@@ -188,8 +193,7 @@ def of_clip(model: Model, clip: ClipFrames, *, name: str, cropped: bool = False)
         **shown,
         strength=clip.strength,
         movements=movement.between(crops, points, rise=rise),
-        action_units=None,
-        **_of_class(model.trained, inputs),
+        **_of_model(model.trained, inputs),
         warnings=tuple(warnings),
     )
     return Answer(result, pictures, inputs)
@@ -236,8 +240,7 @@ def of_features(model: Model, path: str) -> Answer:
         offset=None,
         strength=None,
         movements=(),
-        action_units=None,
-        **_of_class(model.trained, inputs),
+        **_of_model(model.trained, inputs),
     )
     return Answer(clip, None, inputs)
 
@@ -251,7 +254,12 @@ def _crops(record: Record, frames, key_frames):
     return tuple(face.cut(records.gray(frames[number]), crop) for number in key_frames)
 
 
-def _of_class(model: Trained, inputs) -> dict:
+def _of_model(model: Trained, inputs) -> dict:
+    """Return the fields of a ClipAnswer on its class, or on its action units."""
+    return _of_class(model, inputs) if model.learned is None else detected.fields_of(model, inputs)
+
+
+def _of_class(model, inputs):
     """Return the fields of a ClipAnswer on its class."""
     outputs = model.scores(inputs)  # [members, rows of the clip, K]
     scores = _by_class(model, outputs, 1.0)
@@ -266,6 +274,7 @@ def _of_class(model: Trained, inputs) -> dict:
         agreement = answer.Agreement.of(votes)
     return {
         'outcome': outcome,
+        'action_units': None,
         'class_of_training_data': title,
         'scores': scores,
         'probabilities': probabilities,

@@ -18,13 +18,11 @@ from mer_jax.runfiles.config import RunConfig
 from mer_jax.runfiles.folds import FoldTable
 from mer_jax.runfiles.prediction_file import ClassCounts, HeldOut
 from mer_jax.runfiles.predictions import PredictionTable
-from mer_jax.runfiles.results import RecognitionResults, SpottingResults
+from mer_jax.runfiles.results import RecognitionResults, Results
 from mer_jax.runfiles.shapes import Json
 
-Run = RecognitionResults | SpottingResults
 
-
-def outputs(folder: Path, run: Run) -> PredictionTable | None:
+def outputs(folder: Path, run: Results) -> PredictionTable | None:
     """Read the held-out outputs of a finished run.
 
     Args:
@@ -45,7 +43,7 @@ def outputs(folder: Path, run: Run) -> PredictionTable | None:
 
 
 def of_run(
-    folder: Path, run: Run, table: PredictionTable | None, fold: str = ''
+    folder: Path, run: Results, table: PredictionTable | None, fold: str = ''
 ) -> Calibrated | None:
     """Fit temperature and threshold to the held-out outputs of a finished run.
 
@@ -66,7 +64,7 @@ def of_run(
     return of_held_out(table, number)
 
 
-def held_out(folder: Path, run: Run, table: PredictionTable | None) -> HeldOut | None:
+def held_out(folder: Path, run: Results, table: PredictionTable | None) -> HeldOut | None:
     """Return what the held-out clips of a run say of its answers.
 
     Args:
@@ -96,7 +94,7 @@ def held_out(folder: Path, run: Run, table: PredictionTable | None) -> HeldOut |
     return HeldOut(len(clips), classes, losses)
 
 
-def calibrates(run: Run) -> bool:
+def calibrates(run: Results) -> bool:
     """Return whether a run may calibrate its networks: by test rows, without leaks."""
     return isinstance(run, RecognitionResults) and run.scored == 'test' and not run.leaks
 

@@ -24,6 +24,7 @@ from mer_jax import bounded
 from mer_jax.classical import HEADS, fitted_features, has_network, svm
 from mer_jax.errors import UserError
 from mer_jax.evaluation import score
+from mer_jax.experiment import TASKS
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
 from mer_jax.folds import protocols
@@ -91,6 +92,8 @@ def pack(workdir: str | Path, calibrated_by: str, paths: Sequence[str], distille
                 f'{folder}: data.{key} is {data[key]!r}, weights that a pack does not hold, so it '
                 f'could not predict; allowed: a run with {allowed}'
             )
+    run_folder.refuse_module(folder)
+    _refuse_units(trained.settings_of(folder), folder, calibrated_by)
     start = time.perf_counter()
     with lock(folder):
         model = trained.open_trained(folder)
@@ -159,6 +162,23 @@ def _packed(folder, model, calibrated_by, distilled):
         people=people,
     )
     return header, {**_of_states(model.states), **head.tensors, **seen}
+
+
+def _refuse_units(settings, folder, calibrated_by):
+    """Refuse what a pack of a run of action units cannot hold."""
+    if TASKS[settings.data.task].by_class:
+        return
+    if settings.head.name != 'none':
+        raise UserError(
+            f'{folder}: head.name is {settings.head.name!r}, whose detectors of action units are '
+            'made of rows of the data set, and a pack holds none; allowed with data.task '
+            f"{settings.data.task}: head.name 'none', a network"
+        )
+    if calibrated_by:
+        raise UserError(
+            f'--calibrated_by={calibrated_by}: data.task is {settings.data.task!r}, whose outputs '
+            'are not calibrated; leave it out'
+        )
 
 
 def _refuse_rows(folder, head):
@@ -419,6 +439,7 @@ def load_pack(path: str | Path, fold: str = '') -> Trained:
         calibration=header.calibrated(title),
         facts=header.facts | {'licence': header.licence, 'distilled': header.distilled},
         states=states,
+        learned=trained.learned_units(states),
     )
 
 

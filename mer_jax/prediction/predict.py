@@ -127,8 +127,9 @@ def predict(
 ) -> PredictionFile:
     """Predict new recordings with a trained model.
 
-    It reports the movement of the face first, and second the class of the training data. It is an
-    estimate, which is no better than the clips that trained the model, and no lie detector.
+    It reports the movement of the face first, and second the class of the training data, or the
+    action units of a model that detects them. It is an estimate, which is no better than the clips
+    that trained the model, and no lie detector.
 
     Args:
         model: folder of a finished run, or a pack.
@@ -196,7 +197,7 @@ def predict(
         recordings=tuple(results),
         versions=versions() | provenance.code(),
         held_out=opened.trained.held_out,
-        statement=Statement.of(facts.data),
+        statement=Statement.of(facts.data, units=facts.action_units is not None),
     )
     if path is not None:
         _write(path, content, pictures)

@@ -2,7 +2,7 @@
 
 The networks of a run open from its folder alone: checkpoints hold what was fitted to training rows.
 So do logistic regressions on features of clips. SVMs are stored as the row numbers of their support
-vectors, so a run with SVMs, or with detectors of action units, needs its data set.
+vectors, so a run with SVMs, of classes or of action units, needs its data set.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ from mer_jax.data import channels, sources
 from mer_jax.entries import loaded
 from mer_jax.errors import UserError
 from mer_jax.evaluation.calibration import Calibrated
-from mer_jax.experiment import PRETRAINING, LearnerEntry, build, check_opens, pretraining
+from mer_jax.experiment import PRETRAINING, LearnerEntry, build, pretraining
 from mer_jax.experiment import folder as run_folder
 from mer_jax.experiment import settings as rules
 from mer_jax.experiment.build import Experiment
@@ -94,6 +94,7 @@ class FittedHead(NamedTuple):
     scores: HeadScores
     svms: tuple[SvmMember, ...] | None = None
     regressions: tuple[tuple[Regression, ...], ...] | None = None
+    learned: np.ndarray | None = None  # as in Trained
 
 
 class Trained(NamedTuple):
@@ -101,7 +102,7 @@ class Trained(NamedTuple):
 
     title: str  # of the run
     settings: Settings  # of the experiment; its section data says what the inputs are
-    classes: tuple[str, ...]
+    classes: tuple[str, ...]  # or action units, such as 'AU12'
     image_shape: tuple[int, ...]  # of one input
     dtype: str  # of the inputs: 'uint8' or 'float32'
     members: Members  # (title of the fold, seed) of each network or set of SVMs
@@ -114,6 +115,9 @@ class Trained(NamedTuple):
     # of each member, one at least; None where something else predicts
     regressions: tuple[tuple[Regression, ...], ...] | None = None
     held_out: HeldOut | None = None  # None: nothing was held out, or a pack
+    # bool[members, A], which action units a member could learn from its training rows; None of a
+    # model of classes
+    learned: np.ndarray | None = None
 
 
 def open_trained(path: str | Path, fold: str = '') -> Trained:
@@ -140,7 +144,6 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
         )
     run = results.read(folder)
     settings = settings_of(folder)
-    check_opens(settings.data.task, str(folder))
     if settings.choose.groups:
         raise UserError(
             f'{folder}: choose.groups is {settings.choose.groups}: the networks of the epochs that '
@@ -154,6 +157,8 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
     classes = OF_SPOTTING
     if isinstance(run, results.RecognitionResults):
         classes = tuple(run.classes)
+    elif isinstance(run, results.UnitResults):
+        classes = tuple(run.units)
     states, with_network = None, combines_network(settings.head)
     if has_network(settings.head) and not with_network:
         states = read_states(folder, settings, len(classes), chosen)
@@ -165,7 +170,7 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
         if with_network:
             states = _pretrained_states(run_of_head, run.data['pretraining']['outputs'])
             run_of_head = replace(run_of_head, states=states)
-        head = FITTED_HEADS[settings.head.name](run_of_head)
+        head = FITTED_HEADS[settings.data.task][settings.head.name](run_of_head)
         scores = head_scores(settings, _of_members(run_of_head), len(chosen), head.scores)
     table = calibrated.outputs(folder, run)
     return Trained(
@@ -182,7 +187,21 @@ def open_trained(path: str | Path, fold: str = '') -> Trained:
         svms=head and head.svms,
         regressions=head and head.regressions,
         held_out=calibrated.held_out(folder, run, table),
+        learned=head.learned if head else learned_units(states),
     )
+
+
+def learned_units(states: FoldState | None) -> np.ndarray | None:
+    """Return which action units the networks of all members could learn.
+
+    Args:
+        states: arrays [members, ...]; None without a network.
+
+    Returns:
+        bool[members, A], whether a training row shows the unit; None of networks of classes.
+    """
+    seen = None if states is None else states.fitted.get('unit_seen')
+    return None if seen is None else np.asarray(seen)
 
 
 def settings_of(folder: Path) -> Settings:
@@ -299,7 +318,9 @@ def state_shapes(settings: Settings, classes: int, entry: LearnerEntry | None = 
     nothing = Resampled(array('int32', 0), array('int32', 0), array('float32', 0))
     train = TrainRows(*rows, rows, nothing)
     image = array(dtype(settings), 2, *image_shape(settings))
-    samples = Samples(image, row, row, row, row)
+    # what weighs action units is fitted to these; other learners do not look at them
+    extras = {'action_units': array('float32', 2, classes)}
+    samples = Samples(image, row, row, row, row, extras)
     key = jax.random.key(0)
     return jax.eval_shape(learner(settings, classes, entry=entry).init, key, samples, train)
 
@@ -579,6 +600,26 @@ def _stacks(run) -> FittedHead:
     return FittedHead(scores)
 
 
+def _unit_svms(run) -> FittedHead:
+    """Open the SVMs of a run that detect its action units, which are made of rows of its data."""
+    fitted, path = run.detectors.svms, run.folder / DetectorArrays.FILE
+    samples, folds = run.experiment.data.samples, run.experiment.folds
+    units, apart = samples.extras['action_units'], _of_training(run)
+    of_members = []
+    for number, member in enumerate(run.chosen):
+        of_run = None if apart is None else {member: apart[number]}
+        clips = svm.clips_of_run(run.blocks, of_run, samples, member, classes=run.classes)
+        train, _ = svm.rows_of_run(samples, folds, member)
+        coded = unit_svms.Coded(clips.blocks, units, clips.subject)
+        of_members.append((coded, train, arrays.of_run(path, fitted, member)))
+
+    def scores(number: int, blocks: Sequence[np.ndarray]) -> np.ndarray:
+        return unit_svms.stored_outputs(*of_members[number], blocks, run.settings.head)
+
+    learned = [np.any([one.count > 0 for one in svms], axis=0) for *_, svms in of_members]
+    return FittedHead(scores, learned=np.array(learned))
+
+
 def _svms(run) -> FittedHead:
     """Open the SVMs of a run, which are made of rows of its data."""
     of_svms = _svm_members(run, _of_training(run))
@@ -663,11 +704,14 @@ def _svm_scores(run, apart, name='') -> HeadScores:
 
 
 STACKED = {'svm': _svm_scores, 'ridge': _ridge_scores}  # by name in head.members
-FITTED_HEADS = {  # by head.name: _RunOfHead -> FittedHead
-    'svm': _svms,
-    'logistic': _regressions,
-    'ridge': _ridges,
-    'stack': _stacks,
+FITTED_HEADS = {  # by data.task and head.name: _RunOfHead -> FittedHead
+    'recognition': {
+        'svm': _svms,
+        'logistic': _regressions,
+        'ridge': _ridges,
+        'stack': _stacks,
+    },
+    'action_units': {'svm': _unit_svms},
 }
 
 
@@ -693,19 +737,20 @@ def experiment_of(folder: Path, settings: Settings) -> Experiment:
     return experiment
 
 
-def facts_of(run: results.RecognitionResults | results.SpottingResults) -> dict[str, Any]:
+def facts_of(run: results.Results) -> dict[str, Any]:
     """Return what predictions state about their model.
 
     Args:
         run: its results.
 
     Returns:
-        Data set, fingerprint, protocol, leaks, metrics with intervals (recognition alone) and
-        versions, as in results.json; names of the data sets, and the number of subjects.
+        Data set, fingerprint, protocol, leaks, metrics with intervals (not of spotting), scores of
+        each action unit and versions, as in results.json; names of the data sets, and the number of
+        subjects.
     """
     names = ('name', 'protocol', 'leaks', 'folds', 'seeds', 'epochs', 'clips', 'metrics')
     content = run.to_json()
-    kept = (*names, 'intervals', 'intervals_are', 'data', 'versions')
+    kept = (*names, 'intervals', 'intervals_are', 'per_unit', 'data', 'versions')
     facts = {name: content[name] for name in kept if name in content}
     blocks = content.get('per_dataset', {})
     subjects = sum(block['subjects'] for block in blocks.values() if 'subjects' in block)

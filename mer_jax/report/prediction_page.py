@@ -16,7 +16,7 @@ from mer_jax.report import alt_texts, overlays, page, plots_prediction
 from mer_jax.report import prediction_tables as tables
 from mer_jax.report.formats import DASH, plural
 from mer_jax.report.page import Picture
-from mer_jax.report.table import html, listing
+from mer_jax.report.table import html
 from mer_jax.runfiles import files, writing
 from mer_jax.runfiles.prediction_file import (
     CANDIDATE,
@@ -88,6 +88,7 @@ def write(
         experimental=content.statement.candidates if experimental else None,
         model=content.model,
         model_line=tables.model_line(content.model),
+        unit_notes=tables.unit_notes(content.model) if content.model.action_units else (),
         input_line=tables.input_line(content),
         warnings=tables.warnings(content),
         decimals=tables.decimals_of(content),
@@ -168,7 +169,7 @@ def _curve_caption(recording):
 
 
 def _clip(title, clip, content, pictures):
-    """A clip: its pictures, then its movement, then its class."""
+    """A clip: its pictures, then its movement, then its class or its action units."""
     shown = clip.probabilities or clip.scores
     model, known = content.model, content.held_out
     class_line = None
@@ -187,8 +188,10 @@ def _clip(title, clip, content, pictures):
         'pictures': _pictures(clip, pictures),
         'movements': html(tables.movements(clip)) if clip.movements else None,
         'no_region': tables.NO_REGION,
-        'rule': tables.WITHOUT_REGION if tables.is_without_region(clip) else tables.LISTED,
-        'units': _units(clip),
+        'rule': tables.without_region(model) if tables.is_without_region(clip) else tables.LISTED,
+        'units': html(tables.units(clip, model)) if clip.action_units else None,
+        'named_units': tables.named_units(clip),
+        'units_are': _capitalised(tables.calibration(content)),
         'no_units': tables.NO_UNITS,
         'bars': _bars(shown, model) if shown else None,
         'meaning': _meaning(clip, content),
@@ -198,6 +201,10 @@ def _clip(title, clip, content, pictures):
         'agreement': _agreement(clip),
         'warnings': clip.warnings,
     }
+
+
+def _capitalised(words):
+    return words[:1].upper() + words[1:]
 
 
 def _meaning(clip, content):
@@ -260,14 +267,6 @@ def _embedded(image, caption, alt=''):
     _, encoded = cv2.imencode(f'.{kind}', stored)
     code = base64.b64encode(encoded.tobytes()).decode()
     return Picture(f'data:image/{kind};base64,{code}', caption, alt)
-
-
-def _units(clip):
-    """The action units of a clip as a table; None for a model without them."""
-    if clip.action_units is None:
-        return None
-    rows = [[unit.unit, f'{unit.probability:.2f}'] for unit in clip.action_units]
-    return html(listing(['action unit', 'score'], rows))
 
 
 def _bars(shown, model):

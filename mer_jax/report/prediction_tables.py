@@ -4,6 +4,7 @@ import textwrap
 from pathlib import Path
 
 from mer_jax.report import table as tables
+from mer_jax.report.action_units_tables import titled
 from mer_jax.report.formats import DASH, WIDTH, interval, measure, plural
 from mer_jax.report.table import Cell, Column, Note, Row, Table, listing
 from mer_jax.report.text import honesty
@@ -12,6 +13,7 @@ from mer_jax.runfiles.prediction_file import (
     APPROXIMATE,
     CLASS,
     LEAST,
+    LOGITS,
     NOT_CLEAR,
     NOTHING,
     PHASES,
@@ -33,10 +35,17 @@ LISTED = (
     'the median pixel of the face.'
 )
 # The two rules measure different things: a face can move as a whole, and no part of it most.
-WITHOUT_REGION = (
+_NOT_LOCATED = (
     f'{LISTED} None does here: the face may well move (a search compares its motion with the still '
-    'parts of the recording), but where it moves cannot be told. The class then rests on motion '
-    'that is not located; look at the pictures before you believe it.'
+    'parts of the recording), but where it moves cannot be told.'
+)
+WITHOUT_REGION = (
+    f'{_NOT_LOCATED} The class then rests on motion that is not located; look at the pictures '
+    'before you believe it.'
+)
+UNITS_WITHOUT_REGION = (
+    f'{_NOT_LOCATED} The action units then rest on motion that is not located; look at the '
+    'pictures before you believe them.'
 )
 AGREEMENT = (
     'Agreement of the folds: the share of networks, or SVMs, that give the most frequent class. '
@@ -46,6 +55,27 @@ NOT_CALIBRATED = (
     'not calibrated: scores are softmax outputs, which are no probabilities and as a rule too large'
 )
 
+OF_UNITS = 'action units'  # a block of the summary
+MOST_NAMED = 8  # units of a clip in the summary
+MOST_LISTED = 3  # clips whose units the terminal lists; page and files have all
+SIGMOIDS = (
+    'not calibrated: the probability of a unit is the sigmoid of an output, mean over members, and '
+    'a unit is present above 0.5; where train.class_weights balances the loss, that of a rare unit '
+    'is too large'
+)
+DECISION_VALUES = (
+    'the outputs of SVMs are decision values, which are no probabilities; a unit is present where '
+    'their mean over members is above 0'
+)
+DETECTED_BY = (
+    'Detected by: members whose output says present. They share most of their training clips, so '
+    'it is not an uncertainty.'
+)
+ON_HELD_OUT = (
+    'F1, AP (average precision) and chance (AP of a random order) are those of the run on held-out '
+    'clips; a unit whose AP is not shown to be above chance is not shown to be detected at all.'
+)
+NOT_LEARNED = 'not learned'
 UNMEASURED = (
     'probabilities come from a temperature that was fitted to held-out clips; whether that '
     'calibrates them is in the report of the run'
@@ -59,10 +89,34 @@ def text(content: PredictionFile) -> str:
     lines += textwrap.wrap(f'Input {input_line(content)}', WIDTH)
     for leak in content.model.leaks:
         lines += textwrap.wrap(f'leak: {leak}', WIDTH, subsequent_indent='      ')
-    lines += ['', tables.text(summary(content)), '']
+    lines += ['', tables.text(summary(content)), '', *_units_lines(content)]
     for warning in warnings(content):
         lines += textwrap.wrap(f'warning: {warning}', WIDTH, subsequent_indent='         ')
     return '\n'.join(lines).rstrip()
+
+
+def _units_lines(content):
+    """The action units of the first clips; [] of a model of classes."""
+    if content.model.action_units is None:
+        return []
+    titled_clips = []
+    for recording in content.recordings:
+        for number, clip in enumerate(recording.clips, 1):
+            several = len(recording.clips) > 1 or len(content.recordings) > 1
+            title = f'{short(recording.source)} #{number}' if several else ''
+            if clip.action_units is not None:
+                titled_clips.append((title, clip))
+    lines = []
+    for title, clip in titled_clips[:MOST_LISTED]:
+        lines += [tables.text(units(clip, content.model, title)), '']
+    if len(titled_clips) > MOST_LISTED:
+        more = plural(len(titled_clips) - MOST_LISTED, 'further clip')
+        lines += [f'The units of {more} stand in the files.', '']
+    if titled_clips:
+        for note in unit_notes(content.model):
+            lines += textwrap.wrap(note, WIDTH, subsequent_indent='    ')
+        lines.append('')
+    return lines
 
 
 def decimals_of(content: PredictionFile) -> int:
@@ -82,22 +136,17 @@ def decimals_of(content: PredictionFile) -> int:
 
 def summary(content: PredictionFile) -> Table:
     """Return a row for each clip, and for each recording without one."""
-    calibrated, decimals = content.model.calibrated, decimals_of(content)
     columns = [
         Column('recording', 'source'),
         Column('movement (pixels)', 'movement'),
         Column('onset', 'onset'),
         Column('apex', 'apex'),
         Column('offset', 'offset'),
-        Column('class', 'class', block=CLASS),
-        Column(
-            'probability' if calibrated else 'score',
-            'score',
-            lambda value: f'{value:.{decimals}f}',
-            block=CLASS,
-        ),
-        Column('agreement of the folds', 'agreement', _two_digits, block=CLASS),
     ]
+    if content.model.action_units is None:
+        columns += _class_columns(content)
+    else:
+        columns.append(Column('detected', 'units', block=OF_UNITS))
     several = any(len(recording.clips) > 1 for recording in content.recordings)
     rows = []
     for recording in content.recordings:
@@ -111,6 +160,94 @@ def summary(content: PredictionFile) -> Table:
             title = f'#{number}' if several else source
             rows.append(Row(_cells(clip) | {'source': title}, heading))
     return Table('', columns, rows, [Note(note) for note in _notes(content)])
+
+
+def _class_columns(content):
+    """The columns of the summary on the class."""
+    calibrated, decimals = content.model.calibrated, decimals_of(content)
+    return [
+        Column('class', 'class', block=CLASS),
+        Column(
+            'probability' if calibrated else 'score',
+            'score',
+            lambda value: f'{value:.{decimals}f}',
+            block=CLASS,
+        ),
+        Column('agreement of the folds', 'agreement', _two_digits, block=CLASS),
+    ]
+
+
+def units(clip: ClipAnswer, facts: ModelFacts, title: str = '') -> Table:
+    """Return the action units of a clip, beside how well the model detects them.
+
+    Args:
+        clip: with action units.
+        facts: of a model that detects them.
+        title: above the table.
+    """
+    by_output = facts.action_units.outputs != LOGITS
+    figures = {}
+    for each in clip.action_units:
+        figures[each.unit] = each.output if by_output else each.probability
+    near = f'{0 if by_output else 0.5:.2f}'  # of the line between present and absent
+    shown = {f'{abs(figure):.2f}' for figure in figures.values() if figure is not None}
+    decimals = 3 if near in shown else 2
+    columns = [
+        Column('unit', 'unit'),
+        Column('in the clip', 'here'),
+        Column(
+            'output' if by_output else 'probability',
+            'figure',
+            lambda value: f'{value:.{decimals}f}',
+        ),
+        Column('detected by', 'detected_by'),
+        Column('F1', 'f1', _two_digits),
+        Column('AP', 'average_precision', _two_digits),
+        Column('chance', 'chance', _two_digits),
+        Column('above chance', 'above_chance'),
+    ]
+    rows = []
+    for each, known in zip(clip.action_units, facts.action_units.units, strict=True):
+        here = 'present' if each.present else 'absent'
+        cells = {
+            'unit': titled(each.unit),
+            'here': here if known.learned_by else NOT_LEARNED,
+            'figure': figures[each.unit] if known.learned_by else None,
+            'detected_by': f'{each.detected_by} of {facts.members}',
+            'f1': known.f1,
+            'average_precision': known.average_precision,
+            'chance': known.chance,
+        }
+        if known.average_precision is not None:
+            cells['above_chance'] = 'yes' if known.above_chance else 'not shown'
+        rows.append(Row(cells))
+    return Table(title, columns, rows)
+
+
+def unit_notes(facts: ModelFacts) -> list[str]:
+    """Return what the figures of action units are, and which units were not learned.
+
+    Args:
+        facts: of a model that detects action units.
+    """
+    detection = facts.action_units
+    notes = [DETECTED_BY]
+    if any(each.average_precision is not None for each in detection.units):
+        notes.append(ON_HELD_OUT)
+    missing = [each.unit for each in detection.units if not each.learned_by]
+    if missing:
+        notes.append(
+            f'{NOT_LEARNED.capitalize()}: too few training clips show {", ".join(missing)}, so '
+            'that no clip is said to show it; that says nothing of this clip.'
+        )
+    some = [each for each in detection.units if 0 < each.learned_by < facts.members]
+    if some:
+        listed = [f'{each.unit} ({each.learned_by} of {facts.members})' for each in some]
+        notes.append(
+            f'Learned by some members alone: {", ".join(listed)}; the others had too few training '
+            'clips that show it, and say absent.'
+        )
+    return notes
 
 
 def movements(clip: ClipAnswer) -> Table:
@@ -139,6 +276,8 @@ def model(content: PredictionFile) -> Table:
             held_out += f' {interval(facts.uf1_interval, 2)} (95 %)'
         if facts.uar is not None:
             held_out += f', UAR {measure(facts.uar, 2)}'
+    if facts.action_units is not None:
+        held_out = _unit_scores(facts.action_units) or DASH
     members = plural(facts.members, 'member')
     known_classes = known.classes if known else ()
     threshold = DASH if facts.threshold is None else f'{facts.threshold:.{decimals_of(content)}f}'
@@ -147,14 +286,14 @@ def model(content: PredictionFile) -> Table:
         ['file', facts.path],
         ['model', f'{facts.kind}, {members}' + (f' of fold {facts.fold}' if facts.fold else '')],
         ['trained on', _trained_on(facts)],
-        ['classes of the training data', ', '.join(facts.classes)],
+        _outputs_row(facts),
         ['protocol', facts.protocol],
         ['on held-out subjects', held_out],
         *[[f'held-out clips of {title}', class_line(known, title)] for title in known_classes],
         ['leaks', '; '.join(facts.leaks) or 'none'],
         ['input', facts.input],
         ['calibrated', calibration(content)],
-        ['no class below', threshold],
+        *([['no class below', threshold]] if facts.classes else []),
         ['licence of the data', facts.licence or DASH],
         ['fingerprint of the data', facts.fingerprint or DASH],
     ]
@@ -163,15 +302,40 @@ def model(content: PredictionFile) -> Table:
 
 def model_line(facts: ModelFacts) -> str:
     """Return what the model is, in one line."""
-    score = 'nothing was held out, so no score is known'
-    if facts.uf1 is not None:
+    measured = ''
+    if facts.action_units is not None:
+        measured = _unit_scores(facts.action_units)
+    elif facts.uf1 is not None:
         edges = f' {interval(facts.uf1_interval, 2)}' if facts.uf1_interval else ''
-        score = f'UF1 {measure(facts.uf1, 2)}{edges} on subjects that were held out'
+        measured = f'UF1 {measure(facts.uf1, 2)}{edges}'
+    score = 'nothing was held out, so no score is known'
+    if measured:
+        score = f'{measured} on subjects that were held out'
     fold = f', fold {facts.fold} alone' if facts.fold else ''
     return (
         f'{facts.title} ({facts.kind}, {plural(facts.members, "member")}{fold}), trained on '
         f'{_trained_on(facts)}; {score}; {honesty(facts.leaks)}'
     )
+
+
+def _outputs_row(facts):
+    """The row of the model's table that names what it can answer."""
+    if facts.action_units is None:
+        return ['classes of the training data', ', '.join(facts.classes)]
+    return ['action units', ', '.join(each.unit for each in facts.action_units.units)]
+
+
+def _unit_scores(detection):
+    """Mean F1 and mean average precision of action units; '' where nothing was held out."""
+    scores = []
+    for title, value, edges in (
+        ('mean F1', detection.f1, detection.f1_interval),
+        ('mean AP', detection.average_precision, detection.average_precision_interval),
+    ):
+        if value is not None:
+            shown = f' {interval(edges, 2)}' if edges else ''
+            scores.append(f'{title} {measure(value, 2)}{shown}')
+    return ', '.join(scores)
 
 
 def input_line(content: PredictionFile) -> str:
@@ -183,7 +347,12 @@ def input_line(content: PredictionFile) -> str:
 
 
 def calibration(content: PredictionFile) -> str:
-    """Return what the probabilities are worth, by the log loss of held-out clips."""
+    """Return what the probabilities are worth, by the log loss of held-out clips.
+
+    Those of action units are not calibrated.
+    """
+    if content.model.action_units is not None:
+        return SIGMOIDS if content.model.action_units.outputs == LOGITS else DECISION_VALUES
     if not content.model.calibrated:
         return NOT_CALIBRATED
     known = content.held_out
@@ -252,9 +421,14 @@ def warnings(content: PredictionFile) -> list[str]:
 
 
 def is_without_region(clip: ClipAnswer) -> bool:
-    """Return whether a clip of frames gets a class, while no region of it is listed."""
+    """Return whether a clip of frames gets an answer, while no region of it is listed."""
     rise = any(each.phase == PHASES[0] for each in clip.movements)
     return clip.onset is not None and clip.outcome != NOTHING and not rise
+
+
+def without_region(facts: ModelFacts) -> str:
+    """Return what an answer rests on where no region is listed."""
+    return WITHOUT_REGION if facts.action_units is None else UNITS_WITHOUT_REGION
 
 
 def is_experimental(recording: RecordingAnswer) -> bool:
@@ -299,6 +473,8 @@ def _cells(clip):
         cells[name] = DASH if frame is None else _moment(frame)
     if clip.outcome == NOTHING:
         return cells
+    if clip.action_units is not None:
+        return cells | {'units': named_units(clip)}
     cells['class'] = 'not clear' if clip.outcome == NOT_CLEAR else clip.class_of_training_data
     shown = clip.probabilities or clip.scores
     if shown:
@@ -308,8 +484,28 @@ def _cells(clip):
     return cells
 
 
+def named_units(clip: ClipAnswer) -> str:
+    """Return the names of the action units that a clip shows, the most probable first."""
+    present = [each for each in clip.action_units or () if each.present]
+    present.sort(key=lambda each: -(each.output if each.probability is None else each.probability))
+    names = [each.unit for each in present[:MOST_NAMED]]
+    more = len(present) - len(names)
+    return (', '.join(names) or 'none') + (f' and {more} more' if more > 0 else '')
+
+
 def _two_digits(value):
     return f'{value:.2f}'
+
+
+def _doubt(detection, named):
+    """How far held-out clips bear out the units that are named, in words."""
+    of_named = [each for each in detection.units if each.unit in named]
+    if not any(each.average_precision is not None for each in of_named):
+        return 'No held-out clip says how well these units are detected.'
+    doubtful = [each.unit for each in of_named if not each.above_chance]
+    if not doubtful:
+        return 'On held-out clips these units are detected above chance.'
+    return f'Not shown to be detected above chance on held-out clips: {", ".join(doubtful)}.'
 
 
 def _moment(frame):
@@ -336,7 +532,10 @@ def _notes(content):
     if any(clip.movements for clip in clips):
         notes.append('Pixels are those of a face crop of 128 pixels.')
     if any(map(is_without_region, clips)):
-        notes.append(f'{NO_REGION.capitalize()}: {WITHOUT_REGION}')
+        notes.append(f'{NO_REGION.capitalize()}: {without_region(content.model)}')
+    named = {each.unit for clip in clips for each in clip.action_units or () if each.present}
+    if named:
+        notes.append(_doubt(content.model.action_units, named))
     if any(clip.outcome == NOT_CLEAR for clip in clips):
         notes.append(f'Not clear: {NOT_CLEAR}; its largest probability is below the threshold.')
     if content.held_out:

@@ -25,7 +25,7 @@ KEY = 'mer_jax'  # of the JSON in the header
 REMEDY = 'pack the run again: mer-jax pack --workdir=RUN'
 MOST_BYTES = 10**11  # of a file
 MOST_HEADER = 16_000_000  # bytes of JSON and of the table of tensors
-DTYPES = ('float32', 'float64', 'int32', 'uint8')
+DTYPES = ('float32', 'float64', 'int32', 'uint8', 'bool')
 # begins the names of tensors [members, ...], which are read for some members alone
 STACKED = ('network/', 'distilled/', 'seen/trained_')
 
@@ -37,6 +37,7 @@ HEADS = ('none', 'linear', 'logistic', 'distilled')
 FACTS = {
     'metrics': shapes.MapOf(results.MEASURE),
     'intervals': shapes.MapOf(shapes.Maybe(shapes.ListOf(shapes.SHARE, 2))),
+    'per_unit': shapes.ListOf(results.OF_UNIT),  # of action units
     'data': shapes.MapOf(shapes.Anything()),
     'datasets': shapes.ListOf(shapes.Text()),
     'protocol': shapes.Text(),
@@ -73,7 +74,7 @@ class PackHeader:
 
     title: str  # of the run
     settings: dict  # of the experiment, nested; without paths
-    classes: list[str]
+    classes: list[str]  # or the action units that it detects, such as 'AU12'
     action_units: list[str]  # that the data set annotates
     # of one image: shape and dtype; features: the length of each kind that an SVM takes. What makes
     # the image stands in settings.data.

@@ -1,7 +1,7 @@
 """predictions.json and predictions.csv of the verb predict: what a model says of recordings.
 
-The movement stands first, the class of the training data second. docs/prediction_files.md explains
-every key.
+The movement stands first; second the class of the training data, or the action units.
+docs/prediction_files.md explains every key.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,10 @@ _AS_TEXT = 'mer_jax.report.prediction_tables:text'
 CLASS = 'class of the training data'
 NOT_CLEAR = 'movement found, class not clear'
 NOTHING = 'no micro-expression found'
-OUTCOMES = (CLASS, NOT_CLEAR, NOTHING)
+# of a model of action units, in place of the first two
+UNITS = 'action units detected'
+NO_UNIT = 'movement found, no action unit detected'
+OUTCOMES = (CLASS, NOT_CLEAR, UNITS, NO_UNIT, NOTHING)
 # Outcome of a recording with a clip that is not NOTHING, or whose candidates were passed over, as a
 # warning then says: that none is left does not mean that nothing moved.
 MOVEMENT = 'movement found'
@@ -35,6 +38,7 @@ SEARCHED = (SEARCH, SEARCH_AND_SPOTTER)
 EXPERIMENTAL = 'the search for candidates is experimental'  # in warnings of predictions.csv
 AS_TRAINED, APPROXIMATE = 'as trained', 'approximate'
 INPUTS = (AS_TRAINED, APPROXIMATE)
+LOGITS, DECISIONS = 'logits', 'decision values'  # outputs for action units: of networks, of SVMs
 PHASES = ('onset to apex', 'apex to offset')
 # A movement is reported if its region moves LEAST pixels of a crop of 128 pixels, and ABOVE_FACE
 # times as far as the median pixel of the face. LEAST is our choice. ABOVE_FACE was chosen on drawn
@@ -44,6 +48,13 @@ LEAST, ABOVE_FACE = 0.2, 3.0
 SIDES = ('left', 'right', 'both', 'middle')
 
 SCORE, PROBABILITY = 'score_', 'probability_'  # begin the columns of a class in predictions.csv
+# those of an action unit, by the field that they hold
+OF_UNIT = {
+    'present': 'present_',
+    'probability': PROBABILITY,
+    'output': 'output_',
+    'detected_by': 'detected_by_',
+}
 CONSISTENT = 1e-4  # by which the scores of all classes may differ from 1
 
 
@@ -55,10 +66,14 @@ OTHER_CLIPS = {
 }
 
 
-def _what_it_is(clips):
+OF_CLASS = 'the class of the training data that the models give to it'
+OF_UNITS = 'the action units that the models detect in it'
+
+
+def _what_it_is(clips, second=OF_CLASS):
     return (
         f'An estimate by models that were trained on {clips}. It reports movement of the face '
-        'first, and second the class of the training data that the models give to it.'
+        f'first, and second {second}.'
     )
 
 
@@ -84,15 +99,16 @@ class Statement:
     )
 
     @classmethod
-    def of(cls, data: str) -> Self:
+    def of(cls, data: str, *, units: bool = False) -> Self:
         """Return the statement of a model.
 
         Args:
             data: data.name of its run, such as 'casme2/flow+samm/flow'.
+            units: whether it detects action units, and names no class.
         """
         releases = [name.partition('/')[0] for name in data.split('+')]
         clips = dict.fromkeys(OTHER_CLIPS.get(release, LABORATORY) for release in releases)
-        return cls(_what_it_is(' and '.join(clips)))
+        return cls(_what_it_is(' and '.join(clips), OF_UNITS if units else OF_CLASS))
 
 
 CANDIDATE = 2.5  # least strength of a candidate, in multiples of the noise floor
@@ -121,10 +137,15 @@ class Movement:
 
 @dataclass(frozen=True)
 class ActionUnit:
-    """What a model says of an action unit."""
+    """What a model says of an action unit in a clip."""
 
     unit: str  # such as 'AU12'
-    probability: float
+    present: bool  # where the probability is above .5; by SVMs, where the output is above 0
+    # mean over members of the sigmoid of their outputs; None: by SVMs, whose outputs are no
+    # probabilities, and where no member could learn the unit
+    probability: float | None
+    output: float  # mean over members, see Detection.outputs
+    detected_by: int  # members whose output is above 0
 
 
 @dataclass(frozen=True)
@@ -155,7 +176,8 @@ class ClipAnswer:
     offset: KeyFrame | None
     strength: float | None  # peak of the motion in multiples of the noise floor; None: not measured
     movements: tuple[Movement, ...]  # strongest first; () for an input without frames
-    action_units: tuple[ActionUnit, ...] | None  # None: the model has no such outputs
+    # of the model, in its order; None: it has no such outputs, or was not asked
+    action_units: tuple[ActionUnit, ...] | None
     outcome: str  # of OUTCOMES
     class_of_training_data: str | None  # None where the outcome is not CLASS
     # mean over members of their softmax scores, as in predictions.csv of a run; None: no class was
@@ -217,6 +239,30 @@ class RecordingAnswer:
 
 
 @dataclass(frozen=True)
+class UnitFacts:
+    """What a model learned of an action unit, and how well it detects it."""
+
+    unit: str
+    learned_by: int  # members that could learn it; 0: it is never said to be present
+    f1: float | None  # on held-out clips; None: none of them shows it
+    average_precision: float | None
+    chance: float | None  # average precision of a random order of the clips
+    above_chance: bool  # whether that is shown, see docs/action_units.md
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How well a model detects action units of subjects it had not seen; means over units."""
+
+    f1: float | None  # None where nothing was held out
+    f1_interval: tuple[float, float] | None  # 95 %
+    average_precision: float | None
+    average_precision_interval: tuple[float, float] | None
+    outputs: str  # LOGITS or DECISIONS
+    units: tuple[UnitFacts, ...]
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """What the model is, and how well it did on subjects it had not seen."""
 
@@ -225,7 +271,7 @@ class ModelFacts:
     kind: str  # such as 'ststnet' or 'ststnet with SVM'
     fold: str  # the one fold that was used; '' for all
     members: int  # networks, or sets of SVMs
-    classes: tuple[str, ...]
+    classes: tuple[str, ...]  # () of a model of action units
     data: str  # names of the data sets that it was trained on
     clips: int
     subjects: int
@@ -241,6 +287,8 @@ class ModelFacts:
     licence: str  # note of the data
     fingerprint: str  # of the data; '' where it has none
     warnings: tuple[str, ...] = ()
+    # None, and no key in the file, of a model of classes
+    action_units: Detection | None = None
 
 
 @dataclass(frozen=True)
@@ -285,6 +333,13 @@ _AGREEMENT = {
     'share': shapes.SHARE,
     'votes': shapes.MapOf(shapes.COUNT),
 }
+_ACTION_UNIT = {
+    'unit': shapes.Text(),
+    'present': shapes.Flag(),
+    'probability': shapes.Maybe(shapes.SHARE),
+    'output': shapes.Number(),
+    'detected_by': shapes.COUNT,
+}
 _CLIP = {
     'key_frames_from': shapes.Text(KEY_FRAMES_FROM),
     'onset': _KEY_FRAME,
@@ -292,9 +347,7 @@ _CLIP = {
     'offset': _KEY_FRAME,
     'strength': shapes.Maybe(shapes.Number(0)),
     'movements': shapes.ListOf(_MOVEMENT),
-    'action_units': shapes.Maybe(
-        shapes.ListOf({'unit': shapes.Text(), 'probability': shapes.SHARE})
-    ),
+    'action_units': shapes.Maybe(shapes.ListOf(_ACTION_UNIT)),
     'outcome': shapes.Text(OUTCOMES),
     'class_of_training_data': shapes.Maybe(shapes.Text()),
     'scores': _SCORES,
@@ -319,12 +372,27 @@ _RECORDING = {
     'motion': shapes.Maybe(_MOTION),
     'warnings': _TEXTS,
 }
+_MEASURE = shapes.Maybe(shapes.SHARE)
+_EDGES = shapes.Maybe(shapes.ListOf(shapes.SHARE, 2))
+_DETECTION = {
+    **dict.fromkeys(('f1', 'average_precision'), _MEASURE),
+    **dict.fromkeys(('f1_interval', 'average_precision_interval'), _EDGES),
+    'outputs': shapes.Text((LOGITS, DECISIONS)),
+    'units': shapes.ListOf(
+        {
+            'unit': shapes.Text(),
+            'learned_by': shapes.COUNT,
+            **dict.fromkeys(('f1', 'average_precision', 'chance'), _MEASURE),
+            'above_chance': shapes.Flag(),
+        }
+    ),
+}
 _MODEL = {
     **dict.fromkeys(('title', 'path', 'kind', 'fold', 'data', 'protocol'), shapes.Text()),
     **dict.fromkeys(('members', 'clips', 'subjects'), shapes.COUNT),
     'classes': _TEXTS,
-    **dict.fromkeys(('uf1', 'uar', 'threshold'), shapes.Maybe(shapes.SHARE)),
-    'uf1_interval': shapes.Maybe(shapes.ListOf(shapes.SHARE, 2)),
+    **dict.fromkeys(('uf1', 'uar', 'threshold'), _MEASURE),
+    'uf1_interval': _EDGES,
     'leaks': _TEXTS,
     'input': shapes.Text(INPUTS),
     'calibrated': shapes.Flag(),
@@ -357,6 +425,8 @@ class PredictionFile:
     def to_json(self) -> dict:
         """Return the content as the file holds it; what it is and is not stands first."""
         content = asdict(self)
+        if self.model.action_units is None:
+            del content['model']['action_units']
         return {key: content[key] for key in SHAPE}
 
     def __str__(self) -> str:
@@ -383,12 +453,16 @@ class PredictionFile:
                 'mer_jax'
             )
         shapes.check(content, SHAPE, path, remedy=REMEDY)
+        detection = content['model'].setdefault('action_units', None)  # only some models have it
+        shapes.check(
+            detection, shapes.Maybe(_DETECTION), path, remedy=REMEDY, key='model.action_units'
+        )
         recordings = []
         for number, record in enumerate(content['recordings']):
             _check_recording(record, content['model'], path, f'recordings.{number}')
             recordings.append(_recording(record))
         return cls(
-            model=_filled(ModelFacts, content['model']),
+            model=_model(content['model']),
             recordings=tuple(recordings),
             versions=content['versions'],
             statement=_filled(Statement, content['statement']),
@@ -416,6 +490,7 @@ class ClipRow(NamedTuple):
     warnings: str  # joined by '; '
     scores: dict[str, float] | None
     probabilities: dict[str, float] | None
+    action_units: tuple[ActionUnit, ...] | None = None
 
 
 COLUMNS = {
@@ -445,25 +520,30 @@ class PredictionRows:
 
     classes: tuple[str, ...]
     rows: tuple[ClipRow, ...]
+    units: tuple[str, ...] = ()  # of a model of action units
 
     @classmethod
     def of(cls, content: PredictionFile) -> Self:
         """Return the rows of an answer."""
         rows = []
         for recording in content.recordings:
-            for clip in recording.clips or (_no_clip(recording),):
+            for clip in recording.clips or (_no_clip(recording, content.model),):
                 rows.append(_row(recording, clip, content.model))
-        return cls(content.model.classes, tuple(rows))
+        return cls(content.model.classes, tuple(rows), _units_of(content.model))
 
     def write(self, folder: str | Path) -> None:
         """Write predictions.csv into a folder; figures have ten digits."""
         header = [*COLUMNS]
         header += [f'{kind}{title}' for kind in (SCORE, PROBABILITY) for title in self.classes]
+        header += [f'{kind}{unit}' for kind in OF_UNIT.values() for unit in self.units]
         rows = []
         for row in self.rows:
             cells = [_cell(value) for value in row[: len(COLUMNS)]]
             for values in (row.scores, row.probabilities):
                 cells += [_cell((values or {}).get(title)) for title in self.classes]
+            of_units = {each.unit: each for each in row.action_units or ()}
+            for field in OF_UNIT:
+                cells += [_cell(getattr(of_units.get(unit), field, None)) for unit in self.units]
             rows.append(cells)
         writing.write_csv(Path(folder) / self.FILE, header, rows)
 
@@ -479,12 +559,21 @@ class PredictionRows:
         classes = tuple(column.removeprefix(SCORE) for column in named)
         figures = [f'{kind}{title}' for kind in (SCORE, PROBABILITY) for title in classes]
         columns = COLUMNS | dict.fromkeys(figures, shapes.Maybe(shapes.SHARE))
+        first = OF_UNIT['present']
+        named = [column for column in table.header if column.startswith(first)]
+        units = tuple(column.removeprefix(first) for column in named)
+        for field, kind in OF_UNIT.items():
+            of_field = [f'{kind}{unit}' for unit in units]
+            columns |= dict.fromkeys(of_field, _empty_or(_ACTION_UNIT[field]))
         rows = []
         for record in reading.checked_rows(table, columns, remedy=REMEDY):
-            scores = _popped(record, SCORE, classes)
-            probabilities = _popped(record, PROBABILITY, classes)
-            rows.append(ClipRow(**record, scores=scores, probabilities=probabilities))
-        return cls(classes, tuple(rows))
+            figures = {
+                'scores': _popped(record, SCORE, classes),
+                'probabilities': _popped(record, PROBABILITY, classes),
+                'action_units': _popped_units(record, units),
+            }
+            rows.append(ClipRow(**record, **figures))
+        return cls(classes, tuple(rows), units)
 
 
 def outcome(
@@ -510,6 +599,7 @@ def _check_recording(record, model, path, key):
     """Refuse a recording whose values contradict each other."""
     for number, clip in enumerate(record['clips']):
         _check_clip(clip, model['classes'], path, f'{key}.clips.{number}')
+        _check_units(clip, model['action_units'], path, f'{key}.clips.{number}')
     moved = any(clip['outcome'] != NOTHING for clip in record['clips'])
     expected = MOVEMENT if moved else NOTHING
     if record['outcome'] != expected and record['clips']:
@@ -543,8 +633,33 @@ def _check_clip(clip, classes, path, key):
         _contradiction(path, f'{key}.offset', numbers, 'onset, apex and offset in this order')
 
 
+def _check_units(clip, detection, path, key):
+    """Refuse a clip whose action units contradict its outcome or the model."""
+    units = clip['action_units']
+    if detection is None or units is None:
+        if units is not None or clip['outcome'] in (UNITS, NO_UNIT):
+            _contradiction(path, f'{key}.action_units', units, 'none, as the model and the outcome')
+        return
+    titles = [each['unit'] for each in units]
+    allowed = [each['unit'] for each in detection['units']]
+    if titles != allowed:
+        _contradiction(path, f'{key}.action_units', titles, f'the units {allowed}')
+    expected = UNITS if any(each['present'] for each in units) else NO_UNIT
+    if clip['outcome'] != expected:
+        _contradiction(path, f'{key}.outcome', clip['outcome'], repr(expected))
+
+
 def _contradiction(path, key, value, allowed):
     raise UserError(f'{path}: {key} is {shapes.shown(value)}; allowed: {allowed}; {REMEDY}')
+
+
+def _model(record):
+    """Return ModelFacts of its dictionary."""
+    detection = record['action_units']
+    if detection is not None:
+        units = tuple(_filled(UnitFacts, each) for each in detection['units'])
+        detection = _filled(Detection, detection | {'units': units})
+    return _filled(ModelFacts, record | {'action_units': detection})
 
 
 def _recording(record):
@@ -576,9 +691,18 @@ def _filled(kind, record):
     return kind(**values)
 
 
-def _no_clip(recording):
+def _units_of(model):
+    """Return the names of the action units of a model; () of a model of classes."""
+    if model.action_units is None:
+        return ()
+    return tuple(each.unit for each in model.action_units.units)
+
+
+def _no_clip(recording, model):
     """Return the clip that stands in predictions.csv for a recording without any."""
-    outcome = NOTHING if recording.outcome == NOTHING else NOT_CLEAR
+    outcome = NOT_CLEAR if model.action_units is None else NO_UNIT
+    if recording.outcome == NOTHING:
+        outcome = NOTHING
     return ClipAnswer(NONE, None, None, None, None, (), None, outcome, None, None, None, None)
 
 
@@ -603,6 +727,7 @@ def _row(recording, clip, model):
         '; '.join((*warnings, *recording.warnings, *clip.warnings)),
         clip.scores,
         clip.probabilities,
+        clip.action_units,
     )
 
 
@@ -615,7 +740,23 @@ def _cell(value):
     return f'{value:.10g}' if isinstance(value, float) else value
 
 
+def _empty_or(shape):
+    """Return the shape of a cell that may be empty."""
+    return shape if isinstance(shape, shapes.Maybe) else shapes.Maybe(shape)
+
+
+def _popped_units(record, units):
+    """Take the figures of all action units out of a row; None where they are empty."""
+    answers = []
+    for unit in units:
+        figures = {field: record.pop(f'{kind}{unit}') for field, kind in OF_UNIT.items()}
+        answers.append(ActionUnit(unit, **figures))
+    if not answers or answers[0].present is None:
+        return None
+    return tuple(answers)
+
+
 def _popped(record, kind, classes):
     """Take the figures of all classes out of a row; None where they are empty."""
     values = {title: record.pop(f'{kind}{title}') for title in classes}
-    return None if None in values.values() else values
+    return None if not values or None in values.values() else values

@@ -1,4 +1,4 @@
-"""From frames of a clip to the numbers of its run: a network, a hybrid, an SVM, feature pictures.
+"""From frames of a clip to the numbers of its run: networks, a hybrid, SVMs, feature pictures.
 
 The parity is that of a whole chain: face crop, flow, image, scaling, networks and SVMs. One link
 that differed from training would give other classes, and no one would see it.
@@ -16,14 +16,15 @@ from mer_jax import machine
 from mer_jax.data import channels, loading
 from mer_jax.data.images import stack_inputs
 from mer_jax.errors import UserError
-from mer_jax.prediction import answers, calibrated, clips, predict, records, spotter
+from mer_jax.prediction import answers, calibrated, clips, pack, predict, records, spotter
 from mer_jax.preprocess import mtcnn
-from mer_jax.report import recognition_page
+from mer_jax.report import action_units_page, recognition_page
 from mer_jax.runfiles import prediction_file as answer
 from mer_jax.runfiles import results
 from mer_jax.runfiles.calibration import Calibration
 from mer_jax.runfiles.prediction_file import PredictionFile, PredictionRows
 from mer_jax.runfiles.predictions import PredictionTable
+from mer_jax.runfiles.unit_predictions import UnitTable
 from mer_jax.settings import tree
 from tests.preprocess.mtcnn_test import random_weights
 from tests.support import drawn_recordings, predicted
@@ -39,6 +40,16 @@ RUNS = {  # the second network has the programs of the first
     'network': NETWORK,
     'hybrid': (*NETWORK, '--config.head.name=svm'),
     'svm': (
+        '--config.train.epochs=0',
+        '--config.head.name=svm',
+        '--config.head.features=orientation',
+    ),
+}
+UNITS = ('--config.data.task=action_units', '--config.data.units=1+2+4+10+12+14')
+UNIT_RUNS = {
+    'units': (*UNITS, '--config.train.epochs=1', '--config.train.class_weights=balanced'),
+    'units_svm': (
+        *UNITS,
         '--config.train.epochs=0',
         '--config.head.name=svm',
         '--config.head.features=orientation',
@@ -67,15 +78,31 @@ def folder(tmp_path_factory):
         patch.setattr(machine, 'cores', lambda: 1)
         patch.setattr(recognition_page, 'report', lambda run: run)  # no test looks at it
         for name, changes in RUNS.items():
-            train(
-                path,
-                'casme2_ststnet',
-                f'--config.data.manual_dir={path}/raw',
-                '--config.data.name=casme2/flow,optical_flow=dis',
-                f'--workdir={path}/{name}',
-                *changes,
-            )
+            train_on_fake(path, name, changes)
     return path
+
+
+@pytest.fixture(scope='module')
+def unit_runs(folder):
+    """The same folder, with the runs of UNIT_RUNS on the same clips."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, 'cores', lambda: 1)
+        patch.setattr(action_units_page, 'report', lambda run: run)  # no test looks at it
+        for name, changes in UNIT_RUNS.items():
+            train_on_fake(folder, name, changes)
+    return folder
+
+
+def train_on_fake(folder, name, changes):
+    """Train a run in folder/name on the fake CASME II in folder/raw."""
+    train(
+        folder,
+        'casme2_ststnet',
+        f'--config.data.manual_dir={folder}/raw',
+        '--config.data.name=casme2/flow,optical_flow=dis',
+        f'--workdir={folder}/{name}',
+        *changes,
+    )
 
 
 @pytest.fixture(scope='module')
@@ -93,6 +120,15 @@ def assert_equal(scores, row):
     np.testing.assert_allclose([*scores.values()], [*row.scores.values()], atol=1e-5)
 
 
+def answer_to(model, clip):
+    """What a model says of a clip of `truth`."""
+    images = {}
+    for number, path in frames.listing(clip.folder)[0].items():
+        images[number] = frames.read_gray(path)
+    read = clips.ClipFrames(KeyFrames(*keys(clip)), images, {}, None)
+    return answers.of_clip(model, read, name=clip.clip, cropped=True).clip
+
+
 @pytest.mark.parametrize('run', RUNS)
 def test_held_out_clips_get_the_scores_of_their_run(run, folder, truth):
     """Otherwise the figures of a run would not be those of the program that users run."""
@@ -101,15 +137,84 @@ def test_held_out_clips_get_the_scores_of_their_run(run, folder, truth):
     assert model.fold == rows[0].subject and not model.recipe.warnings
     compared = [row for row in rows if row.subject == model.fold]
     for row in compared:
-        clip = truth[row.clip]
-        images = {}
-        for number, path in frames.listing(clip.folder)[0].items():
-            images[number] = frames.read_gray(path)
-        read = clips.ClipFrames(KeyFrames(*keys(clip)), images, {}, None)
-        result = answers.of_clip(model, read, name=row.clip, cropped=True).clip
+        result = answer_to(model, truth[row.clip])
         assert_equal(result.scores, row)
         assert result.agreement_of_folds is None and result.key_frames_from == answer.GIVEN
     assert len(compared) > 1
+
+
+@pytest.mark.parametrize('run', UNIT_RUNS)
+def test_held_out_clips_get_the_units_of_their_run(run, unit_runs, truth):
+    """Otherwise F1 and AP beside a unit would be those of another detector."""
+    rows = UnitTable.read(unit_runs / run).rows
+    model = answers.opened(str(unit_runs / run), 'sub17')
+    compared = [row for row in rows if row.subject == model.fold]
+    for row in compared:
+        result = answer_to(model, truth[row.clip])
+        units = {each.unit: each for each in result.action_units}
+        assert [*units] == [*row.outputs]
+        outputs = [each.output for each in units.values()]
+        np.testing.assert_allclose(outputs, [*row.outputs.values()], atol=2e-5)
+        for each in units.values():
+            assert each.detected_by == (each.output > 0) == each.present
+            if run == 'units_svm' or each.unit == 'AU14':
+                assert each.probability is None
+            else:
+                assert each.probability == pytest.approx(1 / (1 + np.exp(-each.output)))
+        # sub17 alone shows it, so that its fold cannot learn it
+        assert not units['AU14'].present and units['AU14'].output <= 0
+    assert len(compared) > 1
+    facts = answers.facts(model, from_frames=True, cropped=True)
+    learned = {each.unit: each.learned_by for each in facts.action_units.units}
+    assert learned['AU14'] == 0 and learned['AU4'] == 1
+    assert facts.classes == () and not facts.calibrated
+
+
+def test_units_of_all_folds_are_a_mean_and_stand_in_every_file(unit_runs, truth, tmp_path, undrawn):
+    """A new face is of no fold: a mean over others, or a file without units, would be no answer."""
+    clip, run = truth['sub02_EP06_01f'], unit_runs / 'units'
+    outputs = []
+    for fold in ('sub01', 'sub02', 'sub05', 'sub17'):
+        of_fold = answer_to(answers.opened(str(run), fold), clip)
+        outputs.append([each.output for each in of_fold.action_units])
+    outputs = np.array(outputs)
+    options = {'key_frames': keys(clip), 'cropped': True}
+    content = predict.predict(run, clip.folder, folder=tmp_path, **options)
+    [result] = content.recordings[0].clips
+    probabilities = (1 / (1 + np.exp(-outputs))).mean(0)
+    for position, each in enumerate(result.action_units):
+        assert each.output == pytest.approx(outputs[:, position].mean(), abs=1e-5)
+        assert each.probability == pytest.approx(probabilities[position], abs=1e-5)
+        assert each.present == (probabilities[position] > 0.5)
+        assert each.detected_by == (outputs[:, position] > 0).sum()
+    assert result.class_of_training_data is None and result.scores is None
+    assert PredictionFile.read(tmp_path).recordings == content.recordings
+    [row] = PredictionRows.read(tmp_path).rows
+    assert [each.present for each in row.action_units] == [
+        each.present for each in result.action_units
+    ]
+    page = (tmp_path / 'predictions.html').read_text()
+    for text in (str(content), page):
+        assert 'AU12 lip corner puller' in text and 'class of the training data' not in text
+    assert 'AU14 (3 of 4)' in ' '.join(str(content).split()), 'one fold could not learn it'
+
+
+def test_a_pack_of_units_answers_as_its_run(unit_runs, truth):
+    """Which units a fold could learn is easily lost, and one that it could not would be named."""
+    pack.pack(unit_runs / 'units', '', [], False)
+    path, clip = unit_runs / 'units' / pack.FILE, truth['sub17_EP01_06']
+    for fold in ('', 'sub17'):
+        of_run, of_pack = (answers.opened(str(each), fold) for each in (unit_runs / 'units', path))
+        assert answer_to(of_pack, clip) == answer_to(of_run, clip)
+        first, second = (
+            answers.facts(each, from_frames=True, cropped=True).action_units
+            for each in (of_run, of_pack)
+        )
+        assert first == second
+    with pytest.raises(UserError, match=pattern("head.name is 'svm' ... rows ... 'none'")):
+        pack.pack(unit_runs / 'units_svm', '', [], False)
+    with pytest.raises(UserError, match=pattern('calibrated_by ... not calibrated ... leave')):
+        pack.pack(unit_runs / 'units', str(unit_runs / 'network'), [], False)
 
 
 def test_the_command_writes_the_scores_of_the_run(folder, truth, tmp_path, undrawn, capsys):

@@ -279,3 +279,71 @@ def test_arrows_are_drawn_where_something_moves():
     scale = prediction_page.SIDE / 64
     assert 15 * scale < rows.min() and rows.max() < 35 * scale
     assert columns.max() > 33 * scale  # arrows are longer than the movement
+
+
+def of_units(folder, *clips, **changes):
+    """The table and the text of the page of a model of action units, each in one line."""
+    recording = predicted.recording(*(clips or (predicted.unit_clip(),)), motion=None)
+    content = predicted.predictions(recording, **predicted.unit_model(**changes))
+    content = dataclasses.replace(content, statement=answer.Statement.of('casme2', units=True))
+    page = Page(prediction_page.write(folder, content, {}).read_text())
+    printed = prediction_tables.text(content)
+    assert max(map(len, printed.splitlines())) <= WIDTH
+    return [' '.join(text.split()) for text in (printed, page.text)]
+
+
+def has_row(text, row):
+    """Whether a text has these cells side by side; those of a page have no space between them."""
+    return ''.join(row.split()) in ''.join(text.split())
+
+
+def test_units_stand_beside_what_held_out_clips_say_of_them(folder):
+    """'AU12 .9' alone sounds sure, of a unit that the run never told from chance."""
+    for text in of_units(folder):
+        assert has_row(text, 'AU4 brow lowerer present 0.90 60 of 68 0.71 0.80 0.30 yes')
+        assert has_row(text, 'AU12 lip corner puller absent 0.20 60 of 68 0.40 0.50 0.40 not shown')
+        assert 'mean F1 0.50 [0.40, 0.60], mean AP 0.60' in text
+        assert 'above chance: ' not in text, 'the only unit that is present is'
+        for word in ('not calibrated', 'sigmoid', 'class_weights', 'not an uncertainty'):
+            assert word in text
+        for word in ('UF1', 'class of the training data', 'no class', prediction_tables.NO_UNITS):
+            assert word not in text
+
+
+def test_a_unit_that_was_not_learned_is_not_called_absent(folder):
+    """Nothing in the training clips could teach it: its absence says nothing of the face."""
+    for text in of_units(folder):
+        assert has_row(text, 'AU14 dimpler not learned – 60 of 68')
+        assert 'too few training clips show AU14' in text and 'AU12 (67 of 68)' in text
+        assert not has_row(text, 'AU14 dimpler absent')
+
+
+def test_outputs_of_svms_are_not_called_probabilities(folder):
+    """They are distances; 2.2 as a probability is nonsense, and .9 of them would be made up."""
+    clip = predicted.unit_clip(probabilities=(None, None, None))
+    detection = predicted.detection(outputs=answer.DECISIONS)
+    for text in of_units(folder, clip, action_units=detection):
+        assert has_row(text, 'AU4 brow lowerer present 2.20')
+        assert 'decision values, which are no probabilities' in text and 'sigmoid' not in text
+
+
+def test_doubt_about_a_detected_unit_is_said(folder):
+    """Whoever reads the summary alone takes each named unit as seen."""
+    doubtful = dataclasses.replace(predicted.detection().units[0], above_chance=False)
+    unscored = dataclasses.replace(doubtful, average_precision=None)
+    for first, words in (
+        (doubtful, 'Not shown to be detected above chance on held-out clips: AU4'),
+        (unscored, 'No held-out clip says how well'),
+    ):
+        whole = predicted.detection()
+        detection = dataclasses.replace(whole, units=(first, *whole.units[1:]))
+        for text in of_units(folder, action_units=detection):
+            assert words in text
+
+
+def test_the_units_of_many_clips_do_not_fill_the_terminal(folder):
+    """A long video has hundreds of candidates; the page has the units of each that it shows."""
+    many = [predicted.unit_clip() for _ in range(prediction_tables.MOST_LISTED + 2)]
+    printed, page = of_units(folder, *many)
+    assert printed.count('brow lowerer') == prediction_tables.MOST_LISTED
+    assert 'units of 2 further clips' in printed and page.count('brow lowerer') == len(many)

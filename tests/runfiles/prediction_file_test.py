@@ -24,7 +24,6 @@ PICTURE = predicted.clip(
     offset=None,
     strength=None,
     movements=(),
-    action_units=(answer.ActionUnit('AU12', 0.8),),
     probabilities=None,
     agreement_of_folds=None,
 )
@@ -35,14 +34,35 @@ ALL = (
 )
 
 
-def test_what_is_read_is_what_was_written(tmp_path):
+OF_UNITS = (
+    predicted.recording(predicted.unit_clip(), STILL),
+    predicted.recording(source='still.mp4', motion=None),
+    predicted.recording(predicted.unit_clip(probabilities=(None, None, None)), source='svm.mp4'),
+)
+
+
+@pytest.mark.parametrize(
+    ('recordings', 'facts'), [(ALL, {}), (OF_UNITS, predicted.unit_model())], ids=['class', 'units']
+)
+def test_what_is_read_is_what_was_written(recordings, facts, tmp_path):
     """A value that is lost on the way is lost to every user of the file."""
-    content = predicted.predictions(*ALL)
+    content = predicted.predictions(*recordings, **facts)
     content.write(tmp_path)
     assert answer.PredictionFile.read(tmp_path) == content
     rows = answer.PredictionRows.of(content)
     rows.write(tmp_path)
     assert answer.PredictionRows.read(tmp_path) == rows
+
+
+def test_the_file_of_a_class_has_no_key_of_action_units():
+    """Programs that read schema 1 compare the keys of the model with those that they know."""
+    assert 'action_units' not in predicted.predictions().to_json()['model']
+    content = predicted.predictions(OF_UNITS[0], **predicted.unit_model())
+    assert [each['unit'] for each in content.to_json()['model']['action_units']['units']] == [
+        'AU4',
+        'AU12',
+        'AU14',
+    ]
 
 
 @pytest.mark.parametrize(
@@ -111,9 +131,9 @@ def test_a_thinned_curve_keeps_its_peaks():
     assert answer.MotionCurve.thinned([], [], None).ms == ()
 
 
-def edited(folder, change):
+def edited(folder, change, content=None):
     """Write predictions, and change their JSON."""
-    predicted.predictions().write(folder)
+    (content or predicted.predictions()).write(folder)
     path = folder / answer.PredictionFile.FILE
     content = json.loads(path.read_text())
     change(content)
@@ -163,3 +183,31 @@ def test_a_contradiction_is_refused(tmp_path, case):
         answer.PredictionFile.read(tmp_path)
     assert answer.PredictionFile.FILE in str(caught.value) and key in str(caught.value)
     assert '\n' not in str(caught.value)
+
+
+UNIT_CONTRADICTIONS = {
+    'no unit where one is present': (in_clip(outcome=answer.NO_UNIT), 'clips.0.outcome'),
+    'units of another model': (
+        lambda content: content['model']['action_units']['units'].pop(),
+        'clips.0.action_units',
+    ),
+    'units of a model of classes': (
+        lambda content: content['model'].pop('action_units'),
+        'clips.0.action_units',
+    ),
+    'a model without its scores': (
+        lambda content: content['model']['action_units'].pop('f1'),
+        'model.action_units.f1',
+    ),
+}
+
+
+@pytest.mark.parametrize('case', UNIT_CONTRADICTIONS)
+def test_a_contradiction_of_units_is_refused(tmp_path, case):
+    """A unit of another model would stand beside the scores of this one."""
+    change, key = UNIT_CONTRADICTIONS[case]
+    content = predicted.predictions(OF_UNITS[0], **predicted.unit_model())
+    edited(tmp_path, change, content)
+    with pytest.raises(UserError) as caught:
+        answer.PredictionFile.read(tmp_path)
+    assert answer.PredictionFile.FILE in str(caught.value) and key in str(caught.value)

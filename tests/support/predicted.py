@@ -75,6 +75,50 @@ def model(**changes):
     return answer.ModelFacts(**values | changes)
 
 
+def detection(*, outputs=answer.LOGITS, learned=68):
+    """What a model knows of three action units, of which it could not learn the last."""
+    units = (
+        answer.UnitFacts('AU4', learned, 0.71, 0.8, 0.3, above_chance=True),
+        answer.UnitFacts('AU12', learned - 1, 0.4, 0.5, 0.4, above_chance=False),
+        answer.UnitFacts('AU14', 0, None, None, None, above_chance=False),
+    )
+    return answer.Detection(0.5, (0.4, 0.6), 0.6, (0.5, 0.7), outputs, units)
+
+
+def unit_model(**changes):
+    """Facts of a model of action units, as changes of `model`."""
+    values = {
+        'classes': (),
+        'uf1': None,
+        'uf1_interval': None,
+        'uar': None,
+        'calibrated': False,
+        'temperature': None,
+        'threshold': None,
+        'action_units': detection(),
+    }
+    return values | changes
+
+
+def unit_clip(*, probabilities=(0.9, 0.2, None), **changes):
+    """A clip that shows AU4; probabilities of the units of `detection`, None each for SVMs."""
+    outputs = (2.2, -1.4, -0.7)
+    units = []
+    for title, output, probability in zip(
+        ('AU4', 'AU12', 'AU14'), outputs, probabilities, strict=True
+    ):
+        units.append(answer.ActionUnit(title, output > 0, probability, output, 60))
+    values = {
+        'action_units': tuple(units),
+        'outcome': answer.UNITS,
+        'class_of_training_data': None,
+        'scores': None,
+        'probabilities': None,
+        'agreement_of_folds': None,
+    }
+    return clip(**values | changes)
+
+
 def predictions(*recordings, **changes):
     """The answer of one command."""
     recordings = recordings or (recording(clip()),)
