@@ -67,9 +67,9 @@ DECISION_VALUES = (
     'the outputs of SVMs are decision values, which are no probabilities; a unit is present where '
     'their mean over members is above 0'
 )
-DETECTED_BY = (
-    'Detected by: members whose output says present. They share most of their training clips, so '
-    'it is not an uncertainty.'
+MEMBERS = (
+    'Members: how many of them say present. They share most of their training clips, so it is not '
+    'an uncertainty.'
 )
 ON_HELD_OUT = (
     'F1, AP (average precision) and chance (AP of a random order) are those of the run on held-out '
@@ -186,6 +186,7 @@ def units(clip: ClipAnswer, facts: ModelFacts, title: str = '') -> Table:
         title: above the table.
     """
     by_output = facts.action_units.outputs != LOGITS
+    # short titles: 24 units, left and right, have names of 33 letters
     figures = {}
     for each in clip.action_units:
         figures[each.unit] = each.output if by_output else each.probability
@@ -200,11 +201,11 @@ def units(clip: ClipAnswer, facts: ModelFacts, title: str = '') -> Table:
             'figure',
             lambda value: f'{value:.{decimals}f}',
         ),
-        Column('detected by', 'detected_by'),
+        Column('members', 'members'),
         Column('F1', 'f1', _two_digits),
         Column('AP', 'average_precision', _two_digits),
         Column('chance', 'chance', _two_digits),
-        Column('above chance', 'above_chance'),
+        Column('above it', 'above_chance'),
     ]
     rows = []
     for each, known in zip(clip.action_units, facts.action_units.units, strict=True):
@@ -213,7 +214,7 @@ def units(clip: ClipAnswer, facts: ModelFacts, title: str = '') -> Table:
             'unit': titled(each.unit),
             'here': here if known.learned_by else NOT_LEARNED,
             'figure': figures[each.unit] if known.learned_by else None,
-            'detected_by': f'{each.detected_by} of {facts.members}',
+            'members': f'{each.detected_by} of {facts.members}',
             'f1': known.f1,
             'average_precision': known.average_precision,
             'chance': known.chance,
@@ -231,7 +232,7 @@ def unit_notes(facts: ModelFacts) -> list[str]:
         facts: of a model that detects action units.
     """
     detection = facts.action_units
-    notes = [DETECTED_BY]
+    notes = [MEMBERS]
     if any(each.average_precision is not None for each in detection.units):
         notes.append(ON_HELD_OUT)
     missing = [each.unit for each in detection.units if not each.learned_by]
