@@ -338,7 +338,7 @@ def read_states(folder: Path, settings: Settings, classes: int, chosen: Sequence
         Arrays [members, ...] on the host; opt_state is ().
 
     Raises:
-        UserError: the training is not finished, or a checkpoint is damaged.
+        UserError: the training is not finished or has no epoch, or a checkpoint is damaged.
     """
     total = settings.trainings * len(FoldTable.read(folder).rows)
     epoch = run_folder.trained(folder, settings.trainings)
@@ -346,6 +346,11 @@ def read_states(folder: Path, settings: Settings, classes: int, chosen: Sequence
         raise UserError(
             f'{folder} is trained to epoch {epoch} of {settings.train.epochs}; finish it first: '
             'the same command with the verb train'
+        )
+    if not epoch:
+        raise UserError(
+            f'{folder}: train.epochs is 0, and a run saves its networks after an epoch; allowed: a '
+            'run of one epoch or more'
         )
     shapes = state_shapes(settings, classes)
     return checkpoint.read_runs(

@@ -462,8 +462,10 @@ def _headline(content):
 
 
 def _trained_on(facts):
-    clips, subjects = plural(facts.clips, 'clip'), plural(facts.subjects, 'subject')
-    return f'{facts.data} ({clips} of {subjects})'
+    clips = plural(facts.clips, 'clip')
+    if not facts.subjects:  # nobody was held out, so nobody was counted
+        return f'{facts.data} ({clips})'
+    return f'{facts.data} ({clips} of {plural(facts.subjects, "subject")})'
 
 
 def _cells(clip):

@@ -1,12 +1,15 @@
 """What predict refuses, in one line, before it reads frames or loads a network for nothing."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import main
 from mer_jax.errors import UserError
-from mer_jax.prediction import records
+from mer_jax.prediction import records, trained
 from mer_jax.presets import base
+from mer_jax.runfiles import files
 from mer_jax.runfiles.config import RunConfig
 from mer_jax.settings import tree
 from tests.support.messages import mentions, pattern
@@ -45,6 +48,16 @@ MODELS = {  # what stands at --model -> what the line names
         '.safetensors ... no such file',
     ),
 }
+
+
+def test_a_run_without_an_epoch_has_no_networks(tmp_path, monkeypatch):
+    """Its checkpoint would be called damaged, and deleting it would help nobody."""
+    monkeypatch.setattr(trained.FoldTable, 'read', lambda folder: SimpleNamespace(rows=()))
+    monkeypatch.setattr(trained.run_folder, 'trained', lambda *_: 0)
+    (tmp_path / files.PLAN).touch()
+    settings = tree.changed(tree.from_nested(base('made').to_dict()), {'train.epochs': 0})
+    with pytest.raises(UserError, match='train.epochs is 0, .* one epoch or more'):
+        trained.read_states(tmp_path, settings, 3, [0])
 
 
 @pytest.mark.parametrize('name', MODELS)
