@@ -30,6 +30,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec  # noqa: E402
 import mer_jax as mj  # noqa: E402
 from mer_jax import presets  # noqa: E402
 from mer_jax.data import channels, labels, loading  # noqa: E402
+from mer_jax.errors import first_line  # noqa: E402
 from mer_jax.experiment import build, learner_entry  # noqa: E402
 from mer_jax.experiment import settings as rules  # noqa: E402
 from mer_jax.experiment.build import Experiment  # noqa: E402
@@ -153,7 +154,11 @@ def main(argv: Sequence[str] | None = None) -> None:
                     print(exported(experiment, network, lowering), flush=True)
                     continue
                 for card in flags.devices.split(','):
-                    print(row(experiment, network, lowering, card, flags.folds), flush=True)
+                    try:
+                        print(row(experiment, network, lowering, card, flags.folds), flush=True)
+                    except jax.errors.JaxRuntimeError as error:
+                        title = f'{network}, {lowering}, {card}'
+                        print(f'{title}: does not compile ({first_line(error)})', flush=True)
 
 
 def lowerings(*, alone: bool = True) -> list[str]:
