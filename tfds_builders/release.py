@@ -252,7 +252,7 @@ def announce_estimates(title: str, clips: Sequence[Clip], apex_by: str) -> None:
     lengths = sorted(len(clip.frames) for clip in clips if clip.apex < 0)
     if not lengths:
         return
-    times = max(round(SLOWER_BY_FRAME[apex_by] * lengths[len(lengths) // 2]), 1)
+    times = max(round(SLOWER_BY_FRAME[apex_by] * lengths[len(lengths) // 2]), 2)
     print(
         f'{title}: {len(lengths)} of {len(clips)} clips have no apex, which is estimated from the '
         f'flow of all frames; that takes about {times} times as long as a clip with an apex',

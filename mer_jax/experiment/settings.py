@@ -547,6 +547,11 @@ def _detectors(settings):
             f'head.features is {head.features!r}; allowed: {fitted_features(head)[0]} without '
             f'{NETWORK}'
         )
+    if not TASKS[data.task].by_class:
+        lines.append(
+            f'head.features is {head.features!r}, which detects action units for a class; allowed '
+            f'with data.task {data.task}: features of clips'
+        )
     placed = [name for name in names if FEATURES[name].points]
     unmirrored = [*placed, *(['data.lateral_units'] if data.lateral_units else [])]
     if detectors.mirror and unmirrored:

@@ -366,7 +366,9 @@ def describe(header: PackHeader, path: Path, seconds: float) -> str:
     size = bounded.in_words(path.stat().st_size)
     lines = [f'pack: {path}, {size}, {count} members, {seconds:.1f} s']
     calibration = header.calibrated()
-    if calibration is None:
+    if header.settings['data']['task'] == 'action_units':
+        lines.append('pack: not calibrated; the probability of a unit is the sigmoid of an output')
+    elif calibration is None:
         lines.append('pack: not calibrated; its probabilities are those of the training data')
     else:
         clear = f'a class is clear from {calibration.threshold:.2f} on'

@@ -146,7 +146,8 @@ def recipe(
         settings: of the run.
         data_set: of several that it was trained on, the one whose settings count; '': the first.
         about: `data` of the run's results. Its `editions` say what the frames of a user's table
-            show; its `apex_by` says how missing apexes were estimated where data.name does not.
+            show; its `default_apex_by` says how missing apexes are estimated where data.name does
+            not.
 
     Raises:
         UserError: the weights of the learned magnifier are not named.
@@ -173,7 +174,7 @@ def recipe(
     else:
         options = tfds_builders.release_options(source.name)
     if 'apex_by=' not in source.name:
-        options['apex_by'] = about.get('apex_by', OLDER_APEX_BY)
+        options['apex_by'] = about.get('default_apex_by', OLDER_APEX_BY)
     if options.get('magnifier') == 'magnet' and not data.magnet:
         raise UserError(
             f'data.name is {data.name!r} and data.magnet is empty: the weights of the learned '

@@ -282,7 +282,7 @@ def apex(onset: np.ndarray, frames: Iterable[np.ndarray]) -> int:
     Stands in for an apex that nobody annotated. The head's motion is the affine field that fits
     the flow best. Each frame is drawn back by it, and the face's motion is what moved then, again
     without its best affine part. In both fits, and in the mean length of what is left, pixels
-    count by their texture. Flow is that of dense inverse search, for a thirtieth of TV-L1's time.
+    count by their texture. Flow is that of dense inverse search, for a fortieth of TV-L1's time.
     benchmarks/README.md has how near it is to the truth of drawn faces.
 
     Args:

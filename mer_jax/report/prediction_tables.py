@@ -238,15 +238,15 @@ def unit_notes(facts: ModelFacts) -> list[str]:
     missing = [each.unit for each in detection.units if not each.learned_by]
     if missing:
         notes.append(
-            f'{NOT_LEARNED.capitalize()}: too few training clips show {", ".join(missing)}, so '
-            'that no clip is said to show it; that says nothing of this clip.'
+            f'{NOT_LEARNED.capitalize()}: too few training clips show {", ".join(missing)}, or '
+            'too few do not, so that no clip is said to show it; that says nothing of this clip.'
         )
     some = [each for each in detection.units if 0 < each.learned_by < facts.members]
     if some:
         listed = [f'{each.unit} ({each.learned_by} of {facts.members})' for each in some]
         notes.append(
             f'Learned by some members alone: {", ".join(listed)}; the others had too few training '
-            'clips that show it, and say absent.'
+            'clips that show it, or that do not, and say absent.'
         )
     return notes
 

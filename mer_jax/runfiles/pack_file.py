@@ -44,7 +44,12 @@ FACTS = {
     'clips': shapes.COUNT,
     'subjects': shapes.COUNT,
 }
-OF_DATA = {'name': shapes.Text(), 'fingerprint': shapes.Text()}  # of facts.data, where they stand
+# of facts.data, where they stand
+OF_DATA = {
+    'name': shapes.Text(),
+    'fingerprint': shapes.Text(),
+    'default_apex_by': shapes.Text(('registered', 'mean')),
+}
 
 
 @dataclass(frozen=True)

@@ -658,6 +658,10 @@ MISTAKES = [
         DETECTED | {'data.lateral_units': True},
         'detectors.mirror ... True ... data.lateral_units ... False',
     ),
+    (
+        DETECTED | {'data.task': 'action_units'},
+        "head.features ... 'detected_units' ... data.task action_units ... features of clips",
+    ),
     (DETECTED | {'head.mirror': True}, 'head.mirror ... True ... detected_units ... False'),
     ({'data.task': 'spotting'}, "head.name ... 'svm' ... data.task spotting ... 'none'"),
     (

@@ -5,6 +5,7 @@ that differed from training would give other classes, and no one would see it.
 """
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -127,6 +128,20 @@ def answer_to(model, clip):
         images[number] = frames.read_gray(path)
     read = clips.ClipFrames(KeyFrames(*keys(clip)), images, {}, None)
     return answers.of_clip(model, read, name=clip.clip, cropped=True).clip
+
+
+@pytest.mark.parametrize(('kept', 'expected'), [(True, 'registered'), (False, 'mean')])
+def test_a_run_says_how_new_apexes_are_estimated(folder, tmp_path, kept, expected):
+    """A run of this version would estimate the apexes of new clips as earlier versions did, or
+    one of an earlier version as this one does.
+    """
+    shutil.copytree(folder / 'network', tmp_path / 'run')
+    path = tmp_path / 'run' / 'results.json'
+    content = json.loads(path.read_text())
+    assert content['data'].pop('default_apex_by') == 'registered'
+    if not kept:
+        path.write_text(json.dumps(content))
+    assert answers.opened(str(tmp_path / 'run')).recipe.options['apex_by'] == expected
 
 
 @pytest.mark.parametrize('run', RUNS)

@@ -64,11 +64,11 @@ def test_a_run_on_a_table_says_whether_its_frames_were_cropped(edition, warned):
 @pytest.mark.parametrize(
     ('name', 'about', 'expected'),
     [
-        ('smic/flow', {'apex_by': 'registered'}, 'registered'),
+        ('smic/flow', {'default_apex_by': 'registered'}, 'registered'),
         ('smic/flow', {}, 'mean'),
         ('smic/flow,apex_by=registered', {}, 'registered'),
-        ('smic/flow,apex_by=mean', {'apex_by': 'registered'}, 'mean'),
-        ('precomputed_flow', {'apex_by': 'registered'}, 'registered'),
+        ('smic/flow,apex_by=mean', {'default_apex_by': 'registered'}, 'mean'),
+        ('precomputed_flow', {'default_apex_by': 'registered'}, 'registered'),
         ('synthetic_faces', {}, 'mean'),
     ],
 )

@@ -102,12 +102,10 @@ def unit_model(**changes):
 
 def unit_clip(*, probabilities=(0.9, 0.2, None), **changes):
     """A clip that shows AU4; probabilities of the units of `detection`, None each for SVMs."""
-    outputs = (2.2, -1.4, -0.7)
+    drawn = (('AU4', 2.2, 60), ('AU12', -1.4, 9), ('AU14', -0.7, 0))  # unit, output, detected by
     units = []
-    for title, output, probability in zip(
-        ('AU4', 'AU12', 'AU14'), outputs, probabilities, strict=True
-    ):
-        units.append(answer.ActionUnit(title, output > 0, probability, output, 60))
+    for (title, output, members), probability in zip(drawn, probabilities, strict=True):
+        units.append(answer.ActionUnit(title, output > 0, probability, output, members))
     values = {
         'action_units': tuple(units),
         'outcome': answer.UNITS,
