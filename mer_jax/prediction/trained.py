@@ -621,7 +621,9 @@ def _unit_svms(run) -> FittedHead:
     def scores(number: int, blocks: Sequence[np.ndarray]) -> np.ndarray:
         return unit_svms.stored_outputs(*of_members[number], blocks, run.settings.head)
 
-    learned = [np.any([one.count > 0 for one in svms], axis=0) for *_, svms in of_members]
+    learned = []
+    for *_, svms in of_members:
+        learned.append(np.any([of_rank.count > 0 for of_rank in svms], axis=0))
     return FittedHead(scores, learned=np.array(learned))
 
 

@@ -49,7 +49,7 @@ SIDES = ('left', 'right', 'both', 'middle')
 
 SCORE, PROBABILITY = 'score_', 'probability_'  # begin the columns of a class in predictions.csv
 # those of an action unit, by the field that they hold
-OF_UNIT = {
+UNIT_COLUMNS = {
     'present': 'present_',
     'probability': PROBABILITY,
     'output': 'output_',
@@ -535,14 +535,14 @@ class PredictionRows:
         """Write predictions.csv into a folder; figures have ten digits."""
         header = [*COLUMNS]
         header += [f'{kind}{title}' for kind in (SCORE, PROBABILITY) for title in self.classes]
-        header += [f'{kind}{unit}' for kind in OF_UNIT.values() for unit in self.units]
+        header += [f'{kind}{unit}' for kind in UNIT_COLUMNS.values() for unit in self.units]
         rows = []
         for row in self.rows:
             cells = [_cell(value) for value in row[: len(COLUMNS)]]
             for values in (row.scores, row.probabilities):
                 cells += [_cell((values or {}).get(title)) for title in self.classes]
             of_units = {each.unit: each for each in row.action_units or ()}
-            for field in OF_UNIT:
+            for field in UNIT_COLUMNS:
                 cells += [_cell(getattr(of_units.get(unit), field, None)) for unit in self.units]
             rows.append(cells)
         writing.write_csv(Path(folder) / self.FILE, header, rows)
@@ -559,10 +559,10 @@ class PredictionRows:
         classes = tuple(column.removeprefix(SCORE) for column in named)
         figures = [f'{kind}{title}' for kind in (SCORE, PROBABILITY) for title in classes]
         columns = COLUMNS | dict.fromkeys(figures, shapes.Maybe(shapes.SHARE))
-        first = OF_UNIT['present']
+        first = UNIT_COLUMNS['present']
         named = [column for column in table.header if column.startswith(first)]
         units = tuple(column.removeprefix(first) for column in named)
-        for field, kind in OF_UNIT.items():
+        for field, kind in UNIT_COLUMNS.items():
             of_field = [f'{kind}{unit}' for unit in units]
             columns |= dict.fromkeys(of_field, _empty_or(_ACTION_UNIT[field]))
         rows = []
@@ -749,7 +749,7 @@ def _popped_units(record, units):
     """Take the figures of all action units out of a row; None where they are empty."""
     answers = []
     for unit in units:
-        figures = {field: record.pop(f'{kind}{unit}') for field, kind in OF_UNIT.items()}
+        figures = {field: record.pop(f'{kind}{unit}') for field, kind in UNIT_COLUMNS.items()}
         answers.append(ActionUnit(unit, **figures))
     if not answers or answers[0].present is None:
         return None

@@ -75,23 +75,24 @@ def folder(tmp_path_factory):
     """A folder with a fake CASME II and the runs of RUNS on it."""
     path = tmp_path_factory.mktemp('predict')
     casme2.write(path / 'raw')
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(machine, 'cores', lambda: 1)
-        patch.setattr(recognition_page, 'report', lambda run: run)  # no test looks at it
-        for name, changes in RUNS.items():
-            train_on_fake(path, name, changes)
+    train_all(path, RUNS, recognition_page)
     return path
 
 
 @pytest.fixture(scope='module')
 def unit_runs(folder):
     """The same folder, with the runs of UNIT_RUNS on the same clips."""
+    train_all(folder, UNIT_RUNS, action_units_page)
+    return folder
+
+
+def train_all(folder, runs, page):
+    """Train some runs on the fake CASME II in folder/raw, without their report, a `page`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(machine, 'cores', lambda: 1)
-        patch.setattr(action_units_page, 'report', lambda run: run)  # no test looks at it
-        for name, changes in UNIT_RUNS.items():
+        patch.setattr(page, 'report', lambda run: run)  # no test looks at it
+        for name, changes in runs.items():
             train_on_fake(folder, name, changes)
-    return folder
 
 
 def train_on_fake(folder, name, changes):
